@@ -1,0 +1,13 @@
+/** The fairlead command. */
+module io.fairlead.cli {
+    requires static transitive org.jspecify;
+    requires io.fairlead.devices;
+    requires io.fairlead.vhostuser;
+    requires io.fairlead.qemu;
+    requires io.fairlead.testbed;
+    requires io.fairlead.bench;
+    requires info.picocli;
+    requires tools.jackson.databind;
+    requires org.slf4j;
+    opens io.fairlead.cli to info.picocli;
+}

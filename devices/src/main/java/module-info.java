@@ -1,0 +1,7 @@
+/** Software devices, one package a type. */
+module io.fairlead.devices {
+    requires static transitive org.jspecify;
+    requires transitive io.fairlead.vdpa;
+    requires org.slf4j;
+    exports io.fairlead.devices;
+}

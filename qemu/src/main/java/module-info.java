@@ -1,0 +1,8 @@
+/** Machines: QEMU's command line, process and QMP. */
+module io.fairlead.qemu {
+    requires static transitive org.jspecify;
+    requires transitive io.fairlead.linux;
+    requires org.slf4j;
+    requires tools.jackson.databind;
+    exports io.fairlead.qemu;
+}

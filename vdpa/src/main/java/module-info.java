@@ -1,0 +1,7 @@
+/** The core: the device contract, its memory map, life cycle, registry and statistics. */
+module io.fairlead.vdpa {
+    requires static transitive org.jspecify;
+    requires transitive io.fairlead.virtio;
+    requires org.slf4j;
+    exports io.fairlead.vdpa;
+}

@@ -1,0 +1,7 @@
+/** The vhost-user protocol. */
+module io.fairlead.vhostuser {
+    requires static transitive org.jspecify;
+    requires transitive io.fairlead.vdpa;
+    requires org.slf4j;
+    exports io.fairlead.vhostuser;
+}

@@ -1,0 +1,237 @@
+package io.fairlead.virtio;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One buffer that a driver made available: the device-readable segments, then the device-writable ones, already
+ * translated and bounds-checked. Made once and filled again for each request; the segments stand in native memory as
+ * {@code struct iovec}, ready for preadv and pwritev.
+ *
+ * <p>A guest buffer that crosses from one memory region to the next becomes several segments. No meaning may be given to
+ * where segments begin or end (virtio 1.4, 2.7.4: no framing).
+ *
+ * <p>Owned by the queue's thread while the request is in flight; a worker may use it between hand-over and completion.
+ */
+public final class DescriptorChain {
+    /** The most segments of one chain: IOV_MAX, and what QEMU allows. */
+    public static final int MAX_SEGMENTS = 1024;
+
+    /** Bytes of native memory for the segments of one chain. */
+    public static final long IOVEC_BYTES = 16L * MAX_SEGMENTS;
+
+    private final MemorySegment iovec;
+    private long[] guestAddresses = new long[8];
+    private byte[] regions = new byte[8];
+    private GuestMemory memory = GuestMemory.EMPTY;
+
+    private int id;
+    private int descriptorCount;
+    private int segmentCount;
+    private int readableCount;
+    private long readableBytes;
+    private long writableBytes;
+    private int ringPosition;
+    private @Nullable Object attachment;
+
+    /** @param iovec {@link #IOVEC_BYTES} bytes of native memory, aligned to 8, owned by the caller */
+    public DescriptorChain(MemorySegment iovec) {
+        if (iovec.byteSize() < IOVEC_BYTES) {
+            throw new IllegalArgumentException("a chain needs %d bytes for its segments, not %d"
+                    .formatted(IOVEC_BYTES, iovec.byteSize()));
+        }
+        this.iovec = iovec;
+    }
+
+    // ---- filled by the queue ----
+
+    /** Empties the chain for a new request in a memory table. */
+    void begin(GuestMemory memory, int id) {
+        this.memory = memory;
+        this.id = id;
+        descriptorCount = 0;
+        segmentCount = 0;
+        readableCount = 0;
+        readableBytes = 0;
+        writableBytes = 0;
+    }
+
+    /**
+     * Adds one descriptor's buffer.
+     *
+     * @throws GuestFaultException where it is empty, too long, outside the memory, or readable after a writable one
+     */
+    void add(long guestAddress, long byteCount, boolean writable) throws GuestFaultException {
+        if (byteCount <= 0) {
+            throw new GuestFaultException("descriptor of chain %d has length %d".formatted(id, byteCount));
+        }
+        if (!writable && writableBytes > 0) {
+            throw new GuestFaultException("chain %d has a readable descriptor after a writable one".formatted(id));
+        }
+        long address = guestAddress;
+        long left = byteCount;
+        while (left > 0) {
+            int region = memory.regionOf(address);
+            long here = Math.min(left, memory.end(region) - address);
+            addSegment(region, address, here);
+            address += here;
+            left -= here;
+        }
+        if (writable) {
+            writableBytes += byteCount;
+        } else {
+            readableBytes += byteCount;
+            readableCount = segmentCount;
+        }
+    }
+
+    private void addSegment(int region, long guestAddress, long byteCount) throws GuestFaultException {
+        int index = segmentCount;
+        if (index == MAX_SEGMENTS) {
+            throw new GuestFaultException("chain %d has more than %d segments".formatted(id, MAX_SEGMENTS));
+        }
+        if (index == guestAddresses.length) {
+            guestAddresses = Arrays.copyOf(guestAddresses, index * 2);
+            regions = Arrays.copyOf(regions, index * 2);
+        }
+        guestAddresses[index] = guestAddress;
+        regions[index] = (byte) region;
+        iovec.set(ValueLayout.JAVA_LONG, 16L * index, memory.hostBase(region) + guestAddress);
+        iovec.set(ValueLayout.JAVA_LONG, 16L * index + 8, byteCount);
+        segmentCount = index + 1;
+    }
+
+    void descriptorCount(int count) {
+        descriptorCount = count;
+    }
+
+    /** A note of the queue's own: where in its order the chain was taken. */
+    void ringPosition(int position) {
+        ringPosition = position;
+    }
+
+    int ringPosition() {
+        return ringPosition;
+    }
+
+    // ---- read by the device ----
+
+    /** The buffer's id (split: index of the head descriptor). */
+    public int id() {
+        return id;
+    }
+
+    /** How many slots of the ring the chain takes; an indirect one takes one. */
+    public int descriptorCount() {
+        return descriptorCount;
+    }
+
+    public int segmentCount() {
+        return segmentCount;
+    }
+
+    /** The first so many segments are device-readable; those after them are device-writable. */
+    public int readableCount() {
+        return readableCount;
+    }
+
+    public long readableBytes() {
+        return readableBytes;
+    }
+
+    public long writableBytes() {
+        return writableBytes;
+    }
+
+    /** The memory table that the segments were translated with. */
+    public GuestMemory memory() {
+        return memory;
+    }
+
+    public long segmentGuestAddress(int segment) {
+        return guestAddresses[segment];
+    }
+
+    public long segmentBytes(int segment) {
+        return iovec.get(ValueLayout.JAVA_LONG, 16L * segment + 8);
+    }
+
+    /** Host address of a segment, for system calls; hold {@link #memory} while one runs. */
+    public long segmentHostAddress(int segment) {
+        return iovec.get(ValueLayout.JAVA_LONG, 16L * segment);
+    }
+
+    /** Host address of the {@code struct iovec} of a segment; those of the next segments follow. */
+    public long iovecAddress(int segment) {
+        return iovec.address() + 16L * segment;
+    }
+
+    /**
+     * Copies from the device-readable bytes.
+     *
+     * @param offset first byte, counted over all readable segments
+     * @throws IndexOutOfBoundsException where there are fewer readable bytes; check {@link #readableBytes} before
+     */
+    public void read(long offset, MemorySegment target, long targetOffset, int byteCount) {
+        copy(0, readableCount, offset, target, targetOffset, byteCount, false);
+    }
+
+    /**
+     * Copies into the device-writable bytes.
+     *
+     * @param offset first byte, counted over all writable segments
+     * @throws IndexOutOfBoundsException where there are fewer writable bytes; check {@link #writableBytes} before
+     */
+    public void write(long offset, MemorySegment source, long sourceOffset, int byteCount) {
+        copy(readableCount, segmentCount, offset, source, sourceOffset, byteCount, true);
+    }
+
+    private void copy(
+            int fromSegment, int toSegment, long offset, MemorySegment other, long otherOffset, int byteCount, boolean in) {
+        long skip = offset;
+        long at = otherOffset;
+        long left = byteCount;
+        for (int i = fromSegment; left > 0 && i < toSegment; i++) {
+            long size = segmentBytes(i);
+            if (skip >= size) {
+                skip -= size;
+                continue;
+            }
+            long here = Math.min(left, size - skip);
+            int region = regions[i] & 0xff;
+            long regionOffset = guestAddresses[i] + skip - memory.start(region);
+            if (in) {
+                MemorySegment.copy(other, at, memory.segment(region), regionOffset, here);
+            } else {
+                MemorySegment.copy(memory.segment(region), regionOffset, other, at, here);
+            }
+            at += here;
+            left -= here;
+            skip = 0;
+        }
+        if (left > 0) {
+            throw new IndexOutOfBoundsException("%d bytes at %d run over the end of chain %d".formatted(byteCount, offset, id));
+        }
+    }
+
+    /** Tells the log of the first {@code byteCount} device-writable bytes. */
+    void markWritten(DirtyLog log, long byteCount) {
+        long left = byteCount;
+        for (int i = readableCount; left > 0 && i < segmentCount; i++) {
+            long here = Math.min(left, segmentBytes(i));
+            log.mark(guestAddresses[i], here);
+            left -= here;
+        }
+    }
+
+    /** Whatever the device keeps with the request in this slot; made once, with the chain. */
+    public @Nullable Object attachment() {
+        return attachment;
+    }
+
+    public void attachment(@Nullable Object attachment) {
+        this.attachment = attachment;
+    }
+}

@@ -1,0 +1,81 @@
+package io.fairlead.virtio;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The device's side of a virtqueue, split (virtio 1.4, 2.7) or packed (2.8). The guest is hostile: whatever it wrote is
+ * checked before it is used, and a violation is a {@link GuestFaultException}, after which the queue stays as it is and
+ * is not to be used again.
+ *
+ * <p>A batch runs so: {@link #disableNotifications}; {@link #next} until it is false; for each finished request
+ * {@link #complete}; one {@link #publish} a batch, whose answer says whether to signal the driver; at the end
+ * {@link #enableNotifications}, and again from the start if it found more.
+ *
+ * <p>One thread at a time, the queue's owner. No method allocates.
+ */
+public sealed interface DeviceQueue permits SplitDeviceQueue, PackedDeviceQueue {
+    /**
+     * Makes the queue that a configuration describes.
+     *
+     * @throws GuestFaultException where the rings are not inside the guest's memory, misaligned, overlapping, or of a
+     *     size that the layout does not allow, or the state does not fit the size
+     */
+    static DeviceQueue create(QueueConfig config, GuestMemory memory) throws GuestFaultException {
+        return config.packed() ? new PackedDeviceQueue(config, memory) : new SplitDeviceQueue(config, memory);
+    }
+
+    /** Number of ring entries. */
+    int size();
+
+    /**
+     * Takes the next available buffer into a chain. Requests that an earlier process left in flight come first, in their
+     * order.
+     *
+     * @return false where there is none
+     */
+    boolean next(DescriptorChain chain) throws GuestFaultException;
+
+    /** Whether {@link #next} would find a buffer now; a plain look at the ring. */
+    boolean hasNext();
+
+    /**
+     * Gives a chain back as used, invisible to the driver until {@link #publish}. With IN_ORDER it is held until all
+     * that came before it are complete.
+     *
+     * @param writtenBytes how many device-writable bytes were written from the start on
+     */
+    void complete(DescriptorChain chain, long writtenBytes);
+
+    /**
+     * Makes all completed chains visible to the driver.
+     *
+     * @return whether the driver asked to be signalled for any of them
+     */
+    boolean publish();
+
+    /** Asks the driver not to kick; a hint. */
+    void disableNotifications();
+
+    /**
+     * Asks the driver to kick for the next buffer.
+     *
+     * @return whether a buffer came in the meantime, for which no kick may follow
+     */
+    boolean enableNotifications();
+
+    /** Chains taken and not yet published. */
+    int inFlight();
+
+    /** Where the queue stands; whoever needs a drained state waits for {@link #inFlight} to be 0. */
+    QueueState state();
+
+    /**
+     * Goes on with another memory table in which the rings lie where they lay.
+     *
+     * @throws GuestFaultException where they do not lie inside it
+     */
+    void memory(GuestMemory memory) throws GuestFaultException;
+
+    /** Switches the log of written pages (rings and buffers) on, or off with null. */
+    void dirtyLog(@Nullable DirtyLog log);
+}
