@@ -27,6 +27,9 @@ public final class Feature {
     public static final long RING_RESET = 1L << 40;
     public static final long ADMIN_VQ = 1L << 41;
 
+    /** The driver may suspend the device ({@link DeviceStatus#SUSPEND}). */
+    public static final long SUSPEND = 1L << 43;
+
     private Feature() {}
 
     public static boolean has(long features, long feature) {
