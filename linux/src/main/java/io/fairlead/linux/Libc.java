@@ -11,7 +11,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 
 /**
- * The C library's functions, one method each. Every method returns what the function returns, or the negative error
+ * The C library's functions for files, memory and events, one method each; those for sockets are in {@link
+ * SocketCalls}. Every method returns what the function returns, or the negative error
  * number where it failed. Pointers are plain addresses: the caller keeps the memory alive for the length of the call.
  *
  * <p>Thread-safe. Allocates only at a thread's first call.
@@ -38,6 +39,17 @@ final class Libc {
     private static final MethodHandle FTRUNCATE = handle("ftruncate", JAVA_INT, JAVA_INT, JAVA_LONG);
     private static final MethodHandle STATX =
             handle("statx", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_LONG);
+    private static final MethodHandle MMAP =
+            handle("mmap", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
+    private static final MethodHandle MUNMAP = handle("munmap", JAVA_INT, JAVA_LONG, JAVA_LONG);
+    private static final MethodHandle MADVISE = handle("madvise", JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT);
+    private static final MethodHandle MEMFD_CREATE = handle("memfd_create", JAVA_INT, JAVA_LONG, JAVA_INT);
+    private static final MethodHandle EPOLL_CREATE1 = handle("epoll_create1", JAVA_INT, JAVA_INT);
+    private static final MethodHandle EPOLL_CTL =
+            handle("epoll_ctl", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
+    private static final MethodHandle EPOLL_WAIT =
+            handle("epoll_wait", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT);
+    private static final MethodHandle GETPAGESIZE = handle("getpagesize", JAVA_INT);
     private static final MethodHandle EVENTFD = handle("eventfd", JAVA_INT, JAVA_INT, JAVA_INT);
 
     private static final ThreadLocal<CallState> STATE = ThreadLocal.withInitial(CallState::new);
@@ -209,7 +221,79 @@ final class Libc {
         }
     }
 
-    private static MethodHandle handle(String name, MemoryLayout result, MemoryLayout... arguments) {
+    static long mmap(long address, long byteCount, int protection, int flags, int fd, long offset) {
+        MemorySegment errno = errno();
+        try {
+            return result((long) MMAP.invokeExact(errno, address, byteCount, protection, flags, fd, offset), errno);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    static int munmap(long address, long byteCount) {
+        MemorySegment errno = errno();
+        try {
+            return result((int) MUNMAP.invokeExact(errno, address, byteCount), errno);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    static int madvise(long address, long byteCount, int advice) {
+        MemorySegment errno = errno();
+        try {
+            return result((int) MADVISE.invokeExact(errno, address, byteCount, advice), errno);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    static int memfdCreate(long name, int flags) {
+        MemorySegment errno = errno();
+        try {
+            return result((int) MEMFD_CREATE.invokeExact(errno, name, flags), errno);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    static int epollCreate1(int flags) {
+        MemorySegment errno = errno();
+        try {
+            return result((int) EPOLL_CREATE1.invokeExact(errno, flags), errno);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    static int epollCtl(int epoll, int operation, int fd, long event) {
+        MemorySegment errno = errno();
+        try {
+            return result((int) EPOLL_CTL.invokeExact(errno, epoll, operation, fd, event), errno);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    static int epollWait(int epoll, long events, int capacity, int timeoutMillis) {
+        MemorySegment errno = errno();
+        try {
+            return result((int) EPOLL_WAIT.invokeExact(errno, epoll, events, capacity, timeoutMillis), errno);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    static long pageBytes() {
+        MemorySegment errno = errno();
+        try {
+            return (int) GETPAGESIZE.invokeExact(errno);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    static MethodHandle handle(String name, MemoryLayout result, MemoryLayout... arguments) {
         return link(name, FunctionDescriptor.of(result, arguments), Linker.Option.captureCallState("errno"));
     }
 
@@ -227,20 +311,20 @@ final class Libc {
         return LINKER.downcallHandle(symbol, descriptor, options);
     }
 
-    private static MemorySegment errno() {
+    static MemorySegment errno() {
         return STATE.get().errno;
     }
 
-    private static long result(long value, MemorySegment errno) {
+    static long result(long value, MemorySegment errno) {
         return value == -1 ? -errno.get(JAVA_INT, 0) : value;
     }
 
-    private static int result(int value, MemorySegment errno) {
+    static int result(int value, MemorySegment errno) {
         return value == -1 ? -errno.get(JAVA_INT, 0) : value;
     }
 
     /** A C function throws nothing; what arrives here is an error of the machine or of this class. */
-    private static RuntimeException unexpected(Throwable e) {
+    static RuntimeException unexpected(Throwable e) {
         if (e instanceof Error error) {
             throw error;
         }
