@@ -3,5 +3,7 @@ module io.fairlead.vdpa {
     requires static transitive org.jspecify;
     requires transitive io.fairlead.virtio;
     requires org.slf4j;
+
     exports io.fairlead.vdpa;
+    exports io.fairlead.vdpa.loop;
 }

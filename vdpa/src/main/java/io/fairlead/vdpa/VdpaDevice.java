@@ -1,0 +1,176 @@
+package io.fairlead.vdpa;
+
+import io.fairlead.linux.EventFd;
+import io.fairlead.virtio.DirtyLog;
+import io.fairlead.virtio.QueueState;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The one device contract: what presents a virtio data path, whatever its virtio type and whoever moves the data. It
+ * mirrors the kernel's {@code struct vdpa_config_ops} and adds what migration needs. Front-ends translate their protocol
+ * into it, back-ends implement it; neither knows the other.
+ *
+ * <p><b>Order of calls</b>, as a driver brings a device up (virtio 1.4, 3.1): {@link #driverFeatures(long)}, {@link
+ * #memory}, for each queue {@link #queueSize}, {@link #queueAddresses}, {@link #queueState(int, QueueState)}, {@link
+ * #queueKick}, {@link #queueCall}, {@link #queueReady(int, boolean)}; then {@link #status(int)} with DRIVER_OK where the
+ * front-end has a status. A device serves a queue when it is ready and the device is not suspended; it may not wait for
+ * DRIVER_OK, since front-ends without a status exist. What cannot be changed on a ready queue is refused with
+ * IllegalStateException.
+ *
+ * <p><b>Threads.</b> One control thread at a time calls; the calls may block until the queue's own thread has taken the
+ * change. The {@link DeviceListener} is called on any thread and must not call back into the device.
+ *
+ * <p><b>Errors.</b> A queue index out of range or a call out of order is a programming error of the front-end
+ * (IllegalArgumentException, IllegalStateException): the front-end checks its peer's input first. What the guest did
+ * wrong (rings outside its memory, a bad chain) never throws here: the device stops serving, sets NEEDS_RESET in its
+ * status, counts, logs with its name, and tells the listener. A fault of the host is an IOException.
+ */
+public interface VdpaDevice extends AutoCloseable {
+    /** What a device can do beyond serving queues; decides how it is migrated. */
+    enum Capability {
+        /** {@link #suspend} stops the whole device and leaves its rings as they are. */
+        SUSPEND,
+        /** {@link #resume} undoes a suspend. */
+        RESUME,
+        /** One queue can be stopped alone ({@link #queueReady(int, boolean)} with false) while others run. */
+        QUEUE_STOP,
+        /** {@link #queueState(int)} tells where a stopped queue stands. */
+        QUEUE_STATE,
+        /** The device marks the pages that it writes ({@link #dirtyLog}). */
+        DIRTY_LOG,
+        /** Requests in flight are recorded in memory given by {@link #queueInflight}. */
+        INFLIGHT
+    }
+
+    /** Unique in a registry; stands in every message about the device. */
+    String name();
+
+    /** The virtio device id (virtio 1.4, 5); may be one that Fairlead has no code for. */
+    int deviceId();
+
+    Set<Capability> capabilities();
+
+    // ---- features and status ----
+
+    /** The virtio feature bits that the device offers. */
+    long deviceFeatures();
+
+    /** The feature bits that the driver took; 0 before. */
+    long driverFeatures();
+
+    /**
+     * Takes the driver's choice. May come again with another choice (a firmware's driver, then the system's) as long as no
+     * queue is ready.
+     *
+     * @throws IllegalArgumentException where it is not a subset of {@link #deviceFeatures}
+     */
+    void driverFeatures(long features) throws IOException;
+
+    /** The device status bits (virtio 1.4, 2.1). */
+    int status();
+
+    /** Writes the status; 0 is {@link #reset}. NEEDS_RESET cannot be written. */
+    void status(int status) throws IOException;
+
+    /**
+     * Stops all queues, waits for what is in flight, and forgets all that the driver set: features, queue sizes, addresses
+     * and states, status. What the front-end gave stays: the memory table, kick and call descriptors, the listener; so does
+     * the configuration space.
+     */
+    void reset() throws IOException;
+
+    // ---- configuration space ----
+
+    /** Bytes of the configuration space. */
+    int configByteCount();
+
+    /**
+     * Reads from the configuration space, little-endian.
+     *
+     * @throws IndexOutOfBoundsException where the range is not inside it
+     */
+    void readConfig(int offset, MemorySegment target) throws IOException;
+
+    /**
+     * Writes what the driver wrote; bytes that the type does not let a driver write stay as they are.
+     *
+     * @throws IndexOutOfBoundsException where the range is not inside it
+     */
+    void writeConfig(int offset, MemorySegment source) throws IOException;
+
+    /** Changes whenever the device changes its configuration space (virtio 1.4, 2.5). */
+    int configGeneration() throws IOException;
+
+    /** Who is told of configuration changes and faults; null for nobody. */
+    void listener(@Nullable DeviceListener listener);
+
+    // ---- memory ----
+
+    /**
+     * Replaces the guest memory that queues and buffers lie in. On return no new access to a region that is gone will
+     * start; requests in flight keep their own hold on it. A ready queue whose rings are no longer inside is a guest
+     * fault.
+     */
+    void memory(MemoryTable table) throws IOException;
+
+    // ---- queues, 0 to queueCount - 1 ----
+
+    int queueCount();
+
+    /** The most entries that a queue may have. */
+    int maxQueueSize(int queue);
+
+    void queueSize(int queue, int size) throws IOException;
+
+    /** Guest addresses of the three parts of the rings (see {@link io.fairlead.virtio.QueueConfig}). */
+    void queueAddresses(int queue, long descriptorAddress, long driverAddress, long deviceAddress) throws IOException;
+
+    /** Where a queue that is not ready shall go on; the initial state unless called. */
+    void queueState(int queue, QueueState state) throws IOException;
+
+    /** Where a queue that is not ready, or belongs to a suspended device, stands. */
+    QueueState queueState(int queue) throws IOException;
+
+    /** What the driver signals; the device owns it from now on and closes it. Null: the driver only polls. */
+    void queueKick(int queue, @Nullable EventFd kick) throws IOException;
+
+    /** What the device signals; the device owns it from now on and closes it. Null: the driver only polls. */
+    void queueCall(int queue, @Nullable EventFd call) throws IOException;
+
+    /**
+     * Memory that records requests in flight so that another process can take them up, in the layout of vhost-user; stays
+     * the caller's, who keeps it mapped while the queue is ready. Null for none.
+     */
+    void queueInflight(int queue, @Nullable MemorySegment region) throws IOException;
+
+    boolean queueReady(int queue);
+
+    /**
+     * Starts a queue, or stops it: then no further request is taken, and the call returns when none is in flight. A start
+     * looks at the ring at once, without waiting for a kick.
+     */
+    void queueReady(int queue, boolean ready) throws IOException;
+
+    // ---- migration ----
+
+    /** Stops serving as a whole and waits for what is in flight; queues stay ready. Needs {@link Capability#SUSPEND}. */
+    void suspend() throws IOException;
+
+    /** Goes on after {@link #suspend}. Needs {@link Capability#RESUME}. */
+    void resume() throws IOException;
+
+    /** Marks every page written from the return of this call on; null switches it off. Needs DIRTY_LOG. */
+    void dirtyLog(@Nullable DirtyLog log) throws IOException;
+
+    // ---- observation ----
+
+    /** Live counters, readable from any thread. */
+    DeviceStatistics statistics();
+
+    /** Stops, waits for what is in flight and releases everything. Again: no effect. */
+    @Override
+    void close() throws IOException;
+}

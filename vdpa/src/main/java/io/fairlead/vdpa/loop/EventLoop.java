@@ -1,0 +1,332 @@
+package io.fairlead.vdpa.loop;
+
+import io.fairlead.linux.Epoll;
+import io.fairlead.linux.EventFd;
+import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Executor;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.RejectedExecutionException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One platform thread that owns queues: it waits for their descriptors by epoll and, while they are busy, looks at them
+ * without any system call.
+ *
+ * <p>A {@link Pollable} is asleep (nothing is done for it until its descriptor wakes it) or awake (polled round after
+ * round). It falls asleep when it found nothing. Where requests follow each other within a few microseconds, falling
+ * asleep costs more than looking again: a pollable whose last wake-up came within {@link #SPIN_NANOS} of its falling
+ * asleep is given that long before it sleeps the next time, until a wait of that length proves vain. An idle device thus
+ * costs no processor time, and a slow one never more than one vain wait.
+ *
+ * <p>{@link #execute}, {@link #call} and {@link #close} may be called from any thread; everything else on the loop's own.
+ */
+public final class EventLoop implements Executor, AutoCloseable {
+    /** Told on the loop's thread that a descriptor is ready. */
+    @FunctionalInterface
+    public interface Handler {
+        /** @param events epoll's event bits */
+        void ready(int events);
+    }
+
+    /** Something that is polled while it is busy. All methods run on the loop's thread. */
+    public interface Pollable {
+        /**
+         * Does what is there, a bounded share at a time.
+         *
+         * @return whether there was something
+         */
+        boolean poll();
+
+        /**
+         * Asks for wake-ups before it falls asleep.
+         *
+         * @return whether something came in the meantime, so that it must stay awake
+         */
+        boolean arm();
+
+        /** It threw: it is asleep and will not be polled until it is woken again. */
+        void failed(Throwable cause);
+    }
+
+    /** The polling state of one {@link Pollable}. */
+    public final class Polling {
+        private final Pollable pollable;
+        private boolean awake;
+        private boolean spinPays;
+        private long lastWorkNanos;
+        private long asleepSinceNanos;
+
+        private Polling(Pollable pollable) {
+            this.pollable = pollable;
+        }
+
+        /** Has it polled from the next round on. On the loop's thread. */
+        public void wake() {
+            if (!awake) {
+                awake = true;
+                lastWorkNanos = System.nanoTime();
+                spinPays = lastWorkNanos - asleepSinceNanos < SPIN_NANOS;
+                polled.add(this);
+            }
+        }
+
+        /** Stops polling at once. On the loop's thread. */
+        public void stop() {
+            if (awake) {
+                awake = false;
+                // The round under way may hold the list's index: it skips what is not awake and sweeps at its end.
+                sweepNeeded = true;
+            }
+        }
+
+        private boolean mayFallAsleep(long now) {
+            if (!spinPays) {
+                return true;
+            }
+            if (now - lastWorkNanos > SPIN_NANOS) {
+                spinPays = false;
+                return true;
+            }
+            return false;
+        }
+    }
+
+    /** How long a wait without sleeping may be: a few times the cost of falling asleep and waking. */
+    static final long SPIN_NANOS = 15_000;
+
+    /** While queues are awake, the other descriptors are looked at this often. */
+    private static final long EPOLL_INTERVAL_NANOS = 20_000;
+
+    private static final long WAKE_TOKEN = 0;
+    private static final Logger LOG = LoggerFactory.getLogger(EventLoop.class);
+
+    private final Epoll epoll;
+    private final EventFd wakeUp;
+    private final Map<Long, Handler> handlers = new HashMap<>();
+    private final Map<Integer, Long> tokens = new HashMap<>();
+    private long nextToken = WAKE_TOKEN + 1;
+    private final List<Polling> polled = new ArrayList<>();
+    private boolean sweepNeeded;
+    private final ConcurrentLinkedQueue<Runnable> tasks = new ConcurrentLinkedQueue<>();
+    private final Deque<AutoCloseable> owned = new ArrayDeque<>();
+    private volatile boolean asleep;
+    private volatile boolean closing;
+    private final Thread thread;
+
+    /** Starts the thread. */
+    public EventLoop(String name) throws IOException {
+        epoll = Epoll.create();
+        wakeUp = EventFd.create("wake-up of " + name);
+        epoll.add(wakeUp.raw(), Epoll.IN, WAKE_TOKEN);
+        thread = Thread.ofPlatform().daemon().name(name).unstarted(this::run);
+        thread.start();
+    }
+
+    public boolean isOnLoop() {
+        return Thread.currentThread() == thread;
+    }
+
+    /**
+     * Calls a handler whenever a descriptor is ready.
+     *
+     * @param events epoll's event bits, level-triggered
+     */
+    public void register(int fd, int events, Handler handler) throws IOException {
+        requireOnLoop();
+        long token = nextToken++;
+        epoll.add(fd, events, token);
+        handlers.put(token, handler);
+        tokens.put(fd, token);
+    }
+
+    /** Ends {@link #register}; before the descriptor is closed. */
+    public void unregister(int fd) throws IOException {
+        requireOnLoop();
+        Long token = tokens.remove(fd);
+        if (token == null) {
+            throw new IllegalStateException("descriptor " + fd + " is not registered");
+        }
+        handlers.remove(token);
+        epoll.remove(fd);
+    }
+
+    /** A polling state for something that is asleep at first. */
+    public Polling polling(Pollable pollable) {
+        return new Polling(pollable);
+    }
+
+    /** Closes something on the loop's thread when the loop ends; the youngest first. */
+    public void closeAtEnd(AutoCloseable resource) {
+        requireOnLoop();
+        owned.push(resource);
+    }
+
+    /** Runs a task on the loop's thread, in the order of the calls. */
+    @Override
+    public void execute(Runnable task) {
+        if (closing) {
+            throw new RejectedExecutionException(thread.getName() + " is closed");
+        }
+        tasks.add(task);
+        if (asleep) {
+            wakeUp.signal();
+        }
+    }
+
+    /**
+     * Runs something on the loop's thread and waits for it; at once where this is the loop's thread.
+     *
+     * @throws IOException what the task threw
+     */
+    public <T extends @org.jspecify.annotations.Nullable Object> T call(Callable<T> callable) throws IOException {
+        FutureTask<T> task = new FutureTask<>(callable);
+        if (isOnLoop()) {
+            task.run();
+        } else {
+            execute(task);
+        }
+        return Waiting.forResult(task);
+    }
+
+    private void run() {
+        try {
+            while (!closing) {
+                round();
+            }
+        } finally {
+            runTasks();
+            for (AutoCloseable resource : owned) {
+                contain("closing " + resource, () -> {
+                    resource.close();
+                    return true;
+                });
+            }
+            epoll.close();
+            wakeUp.close();
+        }
+    }
+
+    private void round() {
+        long lastEpollNanos = 0;
+        while (!polled.isEmpty() && !closing) {
+            long now = System.nanoTime();
+            pollAll(now);
+            runTasks();
+            if (now - lastEpollNanos > EPOLL_INTERVAL_NANOS) {
+                lastEpollNanos = now;
+                await(0);
+            }
+        }
+        asleep = true;
+        // The volatile write above comes before the look at the tasks: a task added after it finds us asleep.
+        await(tasks.isEmpty() && !closing ? -1 : 0);
+        asleep = false;
+        runTasks();
+    }
+
+    private void pollAll(long now) {
+        for (int i = 0; i < polled.size(); i++) {
+            Polling polling = polled.get(i);
+            if (polling.awake) {
+                poll(polling, now);
+            }
+        }
+        if (sweepNeeded) {
+            sweepNeeded = false;
+            polled.removeIf(polling -> !polling.awake);
+        }
+    }
+
+    private void poll(Polling polling, long now) {
+        try {
+            if (polling.pollable.poll()) {
+                polling.lastWorkNanos = now;
+            } else if (polling.awake && polling.mayFallAsleep(now) && !polling.pollable.arm()) {
+                polling.asleepSinceNanos = now;
+                polling.stop();
+            } else {
+                Thread.onSpinWait();
+            }
+        } catch (Throwable e) {
+            polling.stop();
+            polling.pollable.failed(e);
+        }
+    }
+
+    private void await(int timeoutMillis) {
+        int count;
+        try {
+            count = epoll.await(timeoutMillis);
+        } catch (IOException e) {
+            throw new IllegalStateException("epoll of " + thread.getName(), e);
+        }
+        for (int i = 0; i < count; i++) {
+            long token = epoll.token(i);
+            if (token == WAKE_TOKEN) {
+                wakeUp.drain();
+                continue;
+            }
+            Handler handler = handlers.get(token);
+            if (handler != null) {
+                try {
+                    handler.ready(epoll.events(i));
+                } catch (RuntimeException | Error e) {
+                    LOG.error("{}: a handler failed", thread.getName(), e);
+                }
+            }
+        }
+    }
+
+    private void runTasks() {
+        for (Runnable task = tasks.poll(); task != null; task = tasks.poll()) {
+            Runnable current = task;
+            contain("a task", () -> {
+                current.run();
+                return true;
+            });
+        }
+    }
+
+    private void contain(String what, Callable<?> callable) {
+        try {
+            callable.call();
+        } catch (Exception | Error e) {
+            LOG.error("{}: {} failed", thread.getName(), what, e);
+        }
+    }
+
+    private void requireOnLoop() {
+        if (!isOnLoop()) {
+            throw new IllegalStateException("only on the thread of " + thread.getName());
+        }
+    }
+
+    /** Ends the thread after the tasks that were accepted and waits for it. */
+    @Override
+    public void close() {
+        closing = true;
+        wakeUpQuietly();
+        if (!isOnLoop()) {
+            Waiting.join(thread);
+        }
+    }
+
+    private void wakeUpQuietly() {
+        if (thread.isAlive()) {
+            try {
+                wakeUp.signal();
+            } catch (IllegalStateException alreadyClosed) {
+                // The thread ended between the look and the signal.
+            }
+        }
+    }
+}

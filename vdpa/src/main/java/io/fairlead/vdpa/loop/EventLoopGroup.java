@@ -1,0 +1,42 @@
+package io.fairlead.vdpa.loop;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** The event loops of a process; queues are dealt out to them in turn. Thread-safe. */
+public final class EventLoopGroup implements AutoCloseable {
+    private final List<EventLoop> loops = new ArrayList<>();
+    private final AtomicInteger next = new AtomicInteger();
+
+    /** @param loopCount number of threads, at least 1; one a processor is a sensible number */
+    public EventLoopGroup(int loopCount) throws IOException {
+        if (loopCount < 1) {
+            throw new IllegalArgumentException("loopCount " + loopCount + " is not positive");
+        }
+        try {
+            for (int i = 0; i < loopCount; i++) {
+                loops.add(new EventLoop("fairlead-loop-" + i));
+            }
+        } catch (IOException | RuntimeException e) {
+            close();
+            throw e;
+        }
+    }
+
+    public List<EventLoop> loops() {
+        return List.copyOf(loops);
+    }
+
+    /** The loop for the next queue. */
+    public EventLoop next() {
+        return loops.get(Math.floorMod(next.getAndIncrement(), loops.size()));
+    }
+
+    /** Ends all loops; whoever has queues on them stops those first. */
+    @Override
+    public void close() {
+        loops.forEach(EventLoop::close);
+    }
+}

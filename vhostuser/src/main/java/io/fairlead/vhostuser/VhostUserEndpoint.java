@@ -1,0 +1,142 @@
+package io.fairlead.vhostuser;
+
+import io.fairlead.linux.UnixSocket;
+import io.fairlead.vdpa.VdpaDevice;
+import io.fairlead.vdpa.loop.EventLoop;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One device at one socket. A client that goes away may come back and is served again; while one is connected, a second
+ * one is turned away. Thread-safe.
+ */
+public final class VhostUserEndpoint implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(VhostUserEndpoint.class);
+
+    /** Sessions need little stack; a thousand devices have a thousand of them. */
+    private static final long STACK_BYTES = 256 * 1024;
+
+    private final VdpaDevice device;
+    private final Path path;
+    private final UnixSocket listener;
+    private final EventLoop acceptor;
+    private final Consumer<VhostUserEndpoint> onClose;
+
+    private @Nullable Session session;
+    private @Nullable Thread thread;
+    private long sessionCount;
+    private @Nullable String lastEnd;
+    private boolean closed;
+
+    VhostUserEndpoint(
+            VdpaDevice device,
+            Path path,
+            UnixSocket listener,
+            EventLoop acceptor,
+            Consumer<VhostUserEndpoint> onClose) {
+        this.device = device;
+        this.path = path;
+        this.listener = listener;
+        this.acceptor = acceptor;
+        this.onClose = onClose;
+    }
+
+    public VdpaDevice device() {
+        return device;
+    }
+
+    public Path path() {
+        return path;
+    }
+
+    /** Whether a client is connected. */
+    public synchronized boolean isConnected() {
+        return session != null;
+    }
+
+    /** How many clients were served so far, one that is connected included. */
+    public synchronized long sessionCount() {
+        return sessionCount;
+    }
+
+    /** Why the last session ended; null where none has. */
+    public synchronized @Nullable String lastEnd() {
+        return lastEnd;
+    }
+
+    /** A client is there. On the acceptor's thread. */
+    synchronized void accept() {
+        try {
+            UnixSocket client = listener.accept();
+            if (closed || session != null) {
+                LOG.warn("{}: a second client at {} was turned away", device.name(), path);
+                client.close();
+                return;
+            }
+            start(client);
+        } catch (IOException e) {
+            LOG.warn("{}: no client accepted at {}: {}", device.name(), path, e.getMessage());
+        }
+    }
+
+    private void start(UnixSocket client) throws IOException {
+        LOG.info("{}: client connected, process {}", device.name(), client.peerCredentials().pid());
+        Session started = new Session(device, new Connection(client));
+        session = started;
+        sessionCount++;
+        thread = Thread.ofPlatform()
+                .daemon()
+                .name("fairlead-" + device.name())
+                .stackSize(STACK_BYTES)
+                .start(() -> ended(started.run()));
+    }
+
+    private synchronized void ended(String reason) {
+        LOG.info("{}: session ended: {}", device.name(), reason);
+        lastEnd = reason;
+        session = null;
+    }
+
+    /** Ends the client's session, removes the socket, and leaves the device reset. Again: no effect. */
+    @Override
+    public void close() throws IOException {
+        Thread ending;
+        synchronized (this) {
+            if (closed) {
+                return;
+            }
+            closed = true;
+            if (session != null) {
+                session.shutdown();
+            }
+            ending = thread;
+        }
+        acceptor.call(() -> {
+            acceptor.unregister(listener.fd().raw());
+            return true;
+        });
+        listener.close();
+        if (ending != null) {
+            join(ending);
+        }
+        onClose.accept(this);
+    }
+
+    private static void join(Thread thread) {
+        boolean interrupted = false;
+        while (thread.isAlive()) {
+            try {
+                thread.join();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}
