@@ -22,6 +22,20 @@ public record ConfigField(String name, int offset, int byteCount, long features)
     private static final ValueLayout.OfInt U32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfLong U64 = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+    /** The fields of a device id by ascending offset; none where the type has no table here. */
+    public static List<ConfigField> of(int deviceId) {
+        return switch (deviceId) {
+            case DeviceId.NET -> NetConfig.FIELDS;
+            case DeviceId.BLOCK -> BlkConfig.FIELDS;
+            case DeviceId.CONSOLE -> ConsoleConfig.FIELDS;
+            case DeviceId.BALLOON -> BalloonConfig.FIELDS;
+            case DeviceId.SCSI -> ScsiConfig.FIELDS;
+            case DeviceId.VSOCK -> VsockConfig.FIELDS;
+            case DeviceId.FS -> FsConfig.FIELDS;
+            default -> List.of();
+        };
+    }
+
     /** First offset after the field. */
     public int end() {
         return offset + byteCount;

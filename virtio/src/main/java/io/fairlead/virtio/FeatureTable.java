@@ -53,7 +53,14 @@ public final class FeatureTable {
     /** The table of a device id. */
     public static FeatureTable of(int deviceId) {
         return switch (deviceId) {
+            case DeviceId.NET -> NetConfig.FEATURES;
             case DeviceId.BLOCK -> BlkConfig.FEATURES;
+            case DeviceId.CONSOLE -> ConsoleConfig.FEATURES;
+            case DeviceId.RNG -> RngConfig.FEATURES;
+            case DeviceId.BALLOON -> BalloonConfig.FEATURES;
+            case DeviceId.SCSI -> ScsiConfig.FEATURES;
+            case DeviceId.VSOCK -> VsockConfig.FEATURES;
+            case DeviceId.FS -> FsConfig.FEATURES;
             default -> COMMON;
         };
     }
