@@ -49,6 +49,8 @@ final class Libc {
             handle("epoll_ctl", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
     private static final MethodHandle EPOLL_WAIT =
             handle("epoll_wait", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT);
+    private static final MethodHandle SYSCALL = variadic(
+            "syscall", 1, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
     private static final MethodHandle GETPAGESIZE = handle("getpagesize", JAVA_INT);
     private static final MethodHandle EVENTFD = handle("eventfd", JAVA_INT, JAVA_INT, JAVA_INT);
 
@@ -281,6 +283,16 @@ final class Libc {
             return result((int) EPOLL_WAIT.invokeExact(errno, epoll, events, capacity, timeoutMillis), errno);
         } catch (Throwable e) {
             throw unexpected(e);
+        }
+    }
+
+    /** A system call that the C library has no function for. */
+    static long syscall(long number, long a, long b, long c, long d, long e, long f) {
+        MemorySegment errno = errno();
+        try {
+            return result((long) SYSCALL.invokeExact(errno, number, a, b, c, d, e, f), errno);
+        } catch (Throwable t) {
+            throw unexpected(t);
         }
     }
 

@@ -19,6 +19,7 @@ final class SocketFile {
     static final int RENAME_NOREPLACE = 1;
     static final int RENAME_EXCHANGE = 2;
     static final int SOCK_STREAM = 1;
+    static final int SOCK_DGRAM = 2;
     static final int SOCK_CLOEXEC = 0x80000;
     static final int SOCK_NONBLOCK = 0x800;
 
@@ -131,7 +132,7 @@ final class SocketFile {
         if (result == -Errno.ECONNREFUSED) {
             return status;
         }
-        if (result == 0 || result == -Errno.EAGAIN || result == -Errno.EPROTOTYPE) {
+        if (result == 0 || result == -Errno.EPROTOTYPE) {
             throw taken(path, "is in use: a process listens there");
         }
         throw new LinuxException("connect", path.toString(), -result);
@@ -142,9 +143,14 @@ final class SocketFile {
                 "cannot listen on %s: it %s; stop what uses it, or choose another path".formatted(path, state));
     }
 
-    /** Connects and hangs up: 0 or a negative error number. */
+    /**
+     * Asks whether a socket is alive without making a connection that its owner would have to serve: a datagram socket
+     * cannot connect to a stream socket, and the kernel says so only where there is one.
+     *
+     * @return 0 or a negative error number; ECONNREFUSED where the file's socket is gone
+     */
     private static int probe(Path path) throws IOException {
-        int raw = SocketCalls.socket(SocketAddress.AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        int raw = SocketCalls.socket(SocketAddress.AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         try (Fd socket = Fd.adopt(LinuxException.check(raw, "socket", path.toString()), path.toString());
                 Arena arena = Arena.ofConfined()) {
             return SocketCalls.connect(
