@@ -22,9 +22,15 @@ public final class DescriptorChain {
     /** Bytes of native memory for the segments of one chain. */
     public static final long IOVEC_BYTES = 16L * MAX_SEGMENTS;
 
+    /** The most bytes of one chain (virtio 1.4, 2.7.5). */
+    private static final long MAX_BYTES = 1L << 32;
+
+    /** The ring position of a chain that holds no request in flight. */
+    static final int NOT_TAKEN = -1;
+
     private final MemorySegment iovec;
     private long[] guestAddresses = new long[8];
-    private byte[] regions = new byte[8];
+    private int[] regions = new int[8];
     private GuestMemory memory = GuestMemory.EMPTY;
 
     private int id;
@@ -33,14 +39,20 @@ public final class DescriptorChain {
     private int readableCount;
     private long readableBytes;
     private long writableBytes;
-    private int ringPosition;
+    private int ringPosition = NOT_TAKEN;
+    private int inflightRecord;
+    private int regionHint;
     private @Nullable Object attachment;
 
-    /** @param iovec {@link #IOVEC_BYTES} bytes of native memory, aligned to 8, owned by the caller */
+    /**
+     * Makes an empty chain.
+     *
+     * @param iovec {@link #IOVEC_BYTES} bytes of native memory, aligned to 8, owned by the caller
+     */
     public DescriptorChain(MemorySegment iovec) {
         if (iovec.byteSize() < IOVEC_BYTES) {
-            throw new IllegalArgumentException("a chain needs %d bytes for its segments, not %d"
-                    .formatted(IOVEC_BYTES, iovec.byteSize()));
+            throw new IllegalArgumentException(
+                    "a chain needs %d bytes for its segments, not %d".formatted(IOVEC_BYTES, iovec.byteSize()));
         }
         this.iovec = iovec;
     }
@@ -56,6 +68,7 @@ public final class DescriptorChain {
         readableCount = 0;
         readableBytes = 0;
         writableBytes = 0;
+        ringPosition = NOT_TAKEN;
     }
 
     /**
@@ -64,12 +77,30 @@ public final class DescriptorChain {
      * @throws GuestFaultException where it is empty, too long, outside the memory, or readable after a writable one
      */
     void add(long guestAddress, long byteCount, boolean writable) throws GuestFaultException {
-        if (byteCount <= 0) {
-            throw new GuestFaultException("descriptor of chain %d has length %d".formatted(id, byteCount));
+        if (byteCount <= 0 || byteCount > MAX_BYTES - readableBytes - writableBytes) {
+            throw badLength(byteCount);
         }
         if (!writable && writableBytes > 0) {
             throw new GuestFaultException("chain %d has a readable descriptor after a writable one".formatted(id));
         }
+        int region = memory.regionOf(guestAddress, regionHint);
+        regionHint = region;
+        long here = memory.end(region) - guestAddress;
+        if (byteCount <= here) {
+            addSegment(region, guestAddress, byteCount);
+        } else {
+            addAcross(guestAddress, byteCount);
+        }
+        if (writable) {
+            writableBytes += byteCount;
+        } else {
+            readableBytes += byteCount;
+            readableCount = segmentCount;
+        }
+    }
+
+    /** Adds a buffer that goes on in the next region. */
+    private void addAcross(long guestAddress, long byteCount) throws GuestFaultException {
         long address = guestAddress;
         long left = byteCount;
         while (left > 0) {
@@ -79,12 +110,13 @@ public final class DescriptorChain {
             address += here;
             left -= here;
         }
-        if (writable) {
-            writableBytes += byteCount;
-        } else {
-            readableBytes += byteCount;
-            readableCount = segmentCount;
-        }
+    }
+
+    private GuestFaultException badLength(long byteCount) {
+        return new GuestFaultException(
+                byteCount <= 0
+                        ? "chain %d has an empty descriptor".formatted(id)
+                        : "chain %d is longer than 4 GiB".formatted(id));
     }
 
     private void addSegment(int region, long guestAddress, long byteCount) throws GuestFaultException {
@@ -97,7 +129,7 @@ public final class DescriptorChain {
             regions = Arrays.copyOf(regions, index * 2);
         }
         guestAddresses[index] = guestAddress;
-        regions[index] = (byte) region;
+        regions[index] = region;
         iovec.set(ValueLayout.JAVA_LONG, 16L * index, memory.hostBase(region) + guestAddress);
         iovec.set(ValueLayout.JAVA_LONG, 16L * index + 8, byteCount);
         segmentCount = index + 1;
@@ -107,13 +139,42 @@ public final class DescriptorChain {
         descriptorCount = count;
     }
 
-    /** A note of the queue's own: where in its order the chain was taken. */
+    /** The buffer's id, where it is known only at the end of the chain (packed). */
+    void id(int id) {
+        this.id = id;
+    }
+
+    /** A note of the queue's own: where in its order the chain was taken; {@link #NOT_TAKEN} once it is complete. */
     void ringPosition(int position) {
         ringPosition = position;
     }
 
-    int ringPosition() {
-        return ringPosition;
+    /** A note of the queue's own: the chain's entry in the packed in-flight region. */
+    void inflightRecord(int record) {
+        inflightRecord = record;
+    }
+
+    int inflightRecord() {
+        return inflightRecord;
+    }
+
+    /**
+     * Ends the request in this slot.
+     *
+     * @throws IllegalStateException where there is none, as when it was completed before
+     * @throws IllegalArgumentException where more is said to be written than there was room for
+     */
+    int finish(long writtenBytes) {
+        int position = ringPosition;
+        if (position == NOT_TAKEN) {
+            throw new IllegalStateException("chain %d is not in flight".formatted(id));
+        }
+        if (writtenBytes < 0 || writtenBytes > writableBytes) {
+            throw new IllegalArgumentException(
+                    "%d bytes written to chain %d, which has room for %d".formatted(writtenBytes, id, writableBytes));
+        }
+        ringPosition = NOT_TAKEN;
+        return position;
     }
 
     // ---- read by the device ----
@@ -189,7 +250,13 @@ public final class DescriptorChain {
     }
 
     private void copy(
-            int fromSegment, int toSegment, long offset, MemorySegment other, long otherOffset, int byteCount, boolean in) {
+            int fromSegment,
+            int toSegment,
+            long offset,
+            MemorySegment other,
+            long otherOffset,
+            int byteCount,
+            boolean in) {
         long skip = offset;
         long at = otherOffset;
         long left = byteCount;
@@ -200,7 +267,7 @@ public final class DescriptorChain {
                 continue;
             }
             long here = Math.min(left, size - skip);
-            int region = regions[i] & 0xff;
+            int region = regions[i];
             long regionOffset = guestAddresses[i] + skip - memory.start(region);
             if (in) {
                 MemorySegment.copy(other, at, memory.segment(region), regionOffset, here);
@@ -212,7 +279,8 @@ public final class DescriptorChain {
             skip = 0;
         }
         if (left > 0) {
-            throw new IndexOutOfBoundsException("%d bytes at %d run over the end of chain %d".formatted(byteCount, offset, id));
+            throw new IndexOutOfBoundsException(
+                    "%d bytes at %d run over the end of chain %d".formatted(byteCount, offset, id));
         }
     }
 

@@ -40,16 +40,20 @@ public sealed interface DeviceQueue permits SplitDeviceQueue, PackedDeviceQueue 
 
     /**
      * Gives a chain back as used, invisible to the driver until {@link #publish}. With IN_ORDER it is held until all
-     * that came before it are complete.
+     * that came before it are complete. The chain may be filled again at once.
      *
      * @param writtenBytes how many device-writable bytes were written from the start on
+     * @throws IllegalStateException where the chain holds no request in flight
+     * @throws IllegalArgumentException where more is said to be written than the chain has room for
      */
     void complete(DescriptorChain chain, long writtenBytes);
 
     /**
      * Makes all completed chains visible to the driver.
      *
-     * @return whether the driver asked to be signalled for any of them
+     * @return whether the driver asked to be signalled for any of them; also true the first time after an in-flight region
+     *     was taken up, as the earlier process may have died before it signalled. Such a queue calls this even if it has
+     *     nothing to complete.
      */
     boolean publish();
 
@@ -63,7 +67,7 @@ public sealed interface DeviceQueue permits SplitDeviceQueue, PackedDeviceQueue 
      */
     boolean enableNotifications();
 
-    /** Chains taken and not yet published. */
+    /** Chains taken and not yet published, with those of an earlier process that {@link #next} still has to return. */
     int inFlight();
 
     /** Where the queue stands; whoever needs a drained state waits for {@link #inFlight} to be 0. */

@@ -11,7 +11,7 @@ import java.util.List;
  * thread.
  *
  * <p>Accesses through {@link #segment} are checked by the segment's own bounds and life. Host addresses given to system
- * calls ({@link #hostAddress}) are not: whoever passes one on holds the table ({@link #retain}) until the call has
+ * calls (from {@link #hostBase}) are not: whoever passes one on holds the table ({@link #retain}) until the call has
  * ended.
  *
  * <p>Thread-safe: immutable, the reference count is atomic.
@@ -34,12 +34,15 @@ public final class GuestMemory {
     public static final GuestMemory EMPTY = new GuestMemory(List.of(), () -> {});
 
     private final Region[] regions;
+    private final MemorySegment[] segments;
     private final long[] starts;
     private final long[] ends;
     private final long[] hostBases;
     private final ReferenceCount users;
 
     /**
+     * Makes a table, with its creator as first user.
+     *
      * @param regions the pieces, in any order; they must not overlap, wrap around or be empty
      * @param onUnused runs once, on the thread of the last {@link #release}
      * @throws IllegalArgumentException where regions overlap or wrap around
@@ -48,11 +51,13 @@ public final class GuestMemory {
         this.regions = regions.toArray(Region[]::new);
         Arrays.sort(this.regions, Comparator.comparingLong(Region::guestAddress));
         int count = this.regions.length;
+        segments = new MemorySegment[count];
         starts = new long[count];
         ends = new long[count];
         hostBases = new long[count];
         for (int i = 0; i < count; i++) {
             Region region = this.regions[i];
+            segments[i] = region.segment();
             starts[i] = region.guestAddress();
             ends[i] = region.guestEnd();
             hostBases[i] = region.segment().address() - region.guestAddress();
@@ -80,16 +85,37 @@ public final class GuestMemory {
      * @throws GuestFaultException where no region holds it
      */
     public int regionOf(long guestAddress) throws GuestFaultException {
-        for (int i = 0; i < starts.length; i++) {
-            if (guestAddress >= starts[i] && guestAddress < ends[i]) {
-                return i;
+        int low = 0;
+        int high = starts.length;
+        while (low < high) {
+            int middle = (low + high) >>> 1;
+            if (starts[middle] <= guestAddress) {
+                low = middle + 1;
+            } else {
+                high = middle;
             }
         }
-        throw new GuestFaultException("address 0x%x is outside the guest's memory".formatted(guestAddress));
+        int region = low - 1;
+        if (region < 0 || guestAddress >= ends[region]) {
+            throw new GuestFaultException("address 0x%x is outside the guest's memory".formatted(guestAddress));
+        }
+        return region;
+    }
+
+    /**
+     * The region that holds an address, where that is likely the one of the address before.
+     *
+     * @param hint not negative; the answer of the last call, or 0
+     */
+    int regionOf(long guestAddress, int hint) throws GuestFaultException {
+        if (hint < starts.length && guestAddress >= starts[hint] && guestAddress < ends[hint]) {
+            return hint;
+        }
+        return regionOf(guestAddress);
     }
 
     public MemorySegment segment(int region) {
-        return regions[region].segment();
+        return segments[region];
     }
 
     public long start(int region) {
@@ -116,7 +142,7 @@ public final class GuestMemory {
             throw new GuestFaultException("%d bytes at 0x%x run over the end of the guest's memory region at 0x%x"
                     .formatted(byteSize, guestAddress, ends[region]));
         }
-        return regions[region].segment().asSlice(guestAddress - starts[region], byteSize);
+        return segments[region].asSlice(guestAddress - starts[region], byteSize);
     }
 
     /** Keeps the host memory mapped until the matching {@link #release}. */
