@@ -12,12 +12,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * An io_uring: file operations that are handed over in batches and end in any order. Needs Linux 5.6.
  *
- * <p>One thread owns a ring: the one that submits first is the only one that may call any method from then on, and the
- * ring's requests end with that thread. Buffers and I/O vectors belong to the kernel from the submission until the
- * completion. Nothing here allocates after creation.
+ * <p>One thread at a time owns a ring and calls its methods; the kernel cancels requests in flight when the thread ends
+ * that submitted them. Buffers and I/O vectors belong to the kernel from the submission until the completion. Nothing
+ * here allocates after creation.
  *
- * <p>To sleep until something completes, register an eventfd and watch it by {@link Epoll}; then take completions until
- * {@link #nextCompletion} says that there are no more.
+ * <p>To sleep until something completes, register an eventfd and watch it by {@link Epoll}; then drain it and take
+ * completions until {@link #nextCompletion} says that there are no more. The kernel may end a sleep early, without an
+ * event, to finish requests; the event follows.
  */
 public final class IoUring implements AutoCloseable {
     private static final VarHandle INT = JAVA_INT.varHandle();
@@ -47,7 +48,6 @@ public final class IoUring implements AutoCloseable {
     private int submissionHead;
     private int completionHead;
     private int inFlight;
-    private boolean disabled;
     private long completionUserData;
     private int completionResult;
 
@@ -75,7 +75,6 @@ public final class IoUring implements AutoCloseable {
         completionFlagsAt = offset(params, CQ_OFF_FLAGS);
         submissionMask = ring.get(JAVA_INT, offset(params, SQ_OFF_RING_MASK));
         completionMask = ring.get(JAVA_INT, offset(params, CQ_OFF_RING_MASK));
-        disabled = (params.get(JAVA_INT, PARAMS_FLAGS) & IORING_SETUP_R_DISABLED) != 0;
         for (int i = 0; i < capacity; i++) {
             ring.set(JAVA_INT, arrayAt + (long) i * Integer.BYTES, i);
         }
@@ -88,13 +87,12 @@ public final class IoUring implements AutoCloseable {
      * @return null where the kernel has no io_uring, forbids it or lacks the memory: see {@link #unavailableReason}
      */
     public static @Nullable IoUring tryCreate(int entries) {
-        int plain = IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL;
-        int quick = plain
-                | IORING_SETUP_R_DISABLED
-                | IORING_SETUP_SINGLE_ISSUER
-                | IORING_SETUP_DEFER_TASKRUN
-                | IORING_SETUP_TASKRUN_FLAG;
-        for (int flags : new int[] {quick, plain, IORING_SETUP_CLAMP}) {
+        // COOP_TASKRUN leaves a running owner alone until it enters the kernel anyway; TASKRUN_FLAG shows a polling
+        // owner
+        // that it should. DEFER_TASKRUN brought nothing measurable with an eventfd and binds the ring to one thread.
+        int quick =
+                IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG;
+        for (int flags : new int[] {quick, IORING_SETUP_CLAMP}) {
             try {
                 return create(entries, flags);
             } catch (LinuxException e) {
@@ -246,12 +244,6 @@ public final class IoUring implements AutoCloseable {
         if (prepared == 0) {
             return 0;
         }
-        if (disabled) {
-            int result = enable();
-            if (result < 0) {
-                return result;
-            }
-        }
         // The kernel reads the entries only after it has seen the new tail.
         INT.setRelease(ring, submissionTailAt, submissionTail);
         int result = enter(prepared, 0, 0);
@@ -260,13 +252,6 @@ public final class IoUring implements AutoCloseable {
         submissionHead = head;
         inFlight += taken;
         return taken > 0 ? taken : result;
-    }
-
-    /** Binds the ring to the calling thread. */
-    private int enable() {
-        int result = (int) Libc.syscall(NR_IO_URING_REGISTER, fd.raw(), IORING_REGISTER_ENABLE_RINGS, 0, 0, 0, 0);
-        disabled = result < 0;
-        return result;
     }
 
     /**

@@ -49,12 +49,9 @@ final class IoUringLayout {
     static final long IORING_OFF_SQES = 0x10000000;
 
     static final int IORING_SETUP_CLAMP = 1 << 4;
-    static final int IORING_SETUP_R_DISABLED = 1 << 6;
     static final int IORING_SETUP_SUBMIT_ALL = 1 << 7;
     static final int IORING_SETUP_COOP_TASKRUN = 1 << 8;
     static final int IORING_SETUP_TASKRUN_FLAG = 1 << 9;
-    static final int IORING_SETUP_SINGLE_ISSUER = 1 << 12;
-    static final int IORING_SETUP_DEFER_TASKRUN = 1 << 13;
 
     static final int IORING_FEAT_SINGLE_MMAP = 1;
     static final int IORING_FEAT_NODROP = 1 << 1;
@@ -66,7 +63,6 @@ final class IoUringLayout {
     static final int IORING_CQ_EVENTFD_DISABLED = 1;
     static final int IORING_ENTER_GETEVENTS = 1;
     static final int IORING_REGISTER_EVENTFD = 4;
-    static final int IORING_REGISTER_ENABLE_RINGS = 12;
 
     static final int IORING_OP_READV = 1;
     static final int IORING_OP_WRITEV = 2;

@@ -51,6 +51,8 @@ final class Libc {
             handle("epoll_wait", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT);
     private static final MethodHandle SYSCALL = variadic(
             "syscall", 1, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
+    private static final MethodHandle CLOCK_GETTIME = handle("clock_gettime", JAVA_INT, JAVA_INT, JAVA_LONG);
+    private static final MethodHandle GETRLIMIT = handle("getrlimit", JAVA_INT, JAVA_INT, JAVA_LONG);
     private static final MethodHandle GETPAGESIZE = handle("getpagesize", JAVA_INT);
     private static final MethodHandle EVENTFD = handle("eventfd", JAVA_INT, JAVA_INT, JAVA_INT);
 
@@ -281,6 +283,24 @@ final class Libc {
         MemorySegment errno = errno();
         try {
             return result((int) EPOLL_WAIT.invokeExact(errno, epoll, events, capacity, timeoutMillis), errno);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    static int clockGettime(int clock, long timespec) {
+        MemorySegment errno = errno();
+        try {
+            return result((int) CLOCK_GETTIME.invokeExact(errno, clock, timespec), errno);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    static int getrlimit(int resource, long limit) {
+        MemorySegment errno = errno();
+        try {
+            return result((int) GETRLIMIT.invokeExact(errno, resource, limit), errno);
         } catch (Throwable e) {
             throw unexpected(e);
         }

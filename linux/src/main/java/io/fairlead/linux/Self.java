@@ -1,0 +1,60 @@
+package io.fairlead.linux;
+
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * What this process and the calling thread use and may use.
+ *
+ * <p>Thread-safe; allocates nothing.
+ */
+public final class Self {
+    static final int CLOCK_PROCESS_CPUTIME_ID = 2;
+    static final int CLOCK_THREAD_CPUTIME_ID = 3;
+    static final int RLIMIT_NOFILE = 7;
+    static final int RLIMIT_MEMLOCK = 8;
+    static final long RLIM_INFINITY = -1;
+
+    private Self() {}
+
+    /** Processor time of the calling thread so far, user and kernel, nanoseconds. */
+    public static long threadCpuNanos() {
+        return nanos(CLOCK_THREAD_CPUTIME_ID);
+    }
+
+    /** Processor time of all threads of this process so far, user and kernel, nanoseconds. */
+    public static long processCpuNanos() {
+        return nanos(CLOCK_PROCESS_CPUTIME_ID);
+    }
+
+    /** How much memory the process may lock or pin, bytes; {@link Long#MAX_VALUE} where there is no limit. */
+    public static long lockedMemoryLimitBytes() {
+        return limit(RLIMIT_MEMLOCK);
+    }
+
+    /** How many descriptors the process may have open; {@link Long#MAX_VALUE} where there is no limit. */
+    public static long openFilesLimit() {
+        return limit(RLIMIT_NOFILE);
+    }
+
+    private static long nanos(int clock) {
+        MemorySegment timespec = Libc.scratch();
+        expectSuccess(Libc.clockGettime(clock, timespec.address()), "clock_gettime");
+        return timespec.get(JAVA_LONG, 0) * 1_000_000_000 + timespec.get(JAVA_LONG, Long.BYTES);
+    }
+
+    private static long limit(int resource) {
+        MemorySegment rlimit = Libc.scratch();
+        expectSuccess(Libc.getrlimit(resource, rlimit.address()), "getrlimit");
+        long current = rlimit.get(JAVA_LONG, 0);
+        return current == RLIM_INFINITY ? Long.MAX_VALUE : current;
+    }
+
+    /** These calls fail only where their arguments are wrong. */
+    private static void expectSuccess(int result, String call) {
+        if (result < 0) {
+            throw new IllegalStateException(call + ": " + Errno.name(-result));
+        }
+    }
+}
