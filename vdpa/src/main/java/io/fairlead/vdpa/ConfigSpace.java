@@ -22,7 +22,9 @@ public final class ConfigSpace {
      * @param driverWritable the offsets that a driver may write
      */
     public ConfigSpace(int byteCount, BitSet driverWritable) {
-        bytes = MemorySegment.ofArray(new byte[byteCount]);
+        // Longs, so that every field may be set as what it is: a byte array has no alignment.
+        bytes = MemorySegment.ofArray(new long[(byteCount + Long.BYTES - 1) / Long.BYTES])
+                .asSlice(0, byteCount);
         this.driverWritable = (BitSet) driverWritable.clone();
     }
 
@@ -34,7 +36,11 @@ public final class ConfigSpace {
         return generation;
     }
 
-    /** @throws IndexOutOfBoundsException where the range is not inside the space */
+    /**
+     * Copies a part of it.
+     *
+     * @throws IndexOutOfBoundsException where the range is not inside the space
+     */
     public synchronized void read(int offset, MemorySegment target) {
         Objects.checkFromIndexSize(offset, target.byteSize(), bytes.byteSize());
         MemorySegment.copy(bytes, offset, target, 0, target.byteSize());
@@ -51,8 +57,7 @@ public final class ConfigSpace {
         boolean changed = false;
         for (int i = 0; i < source.byteSize(); i++) {
             byte value = source.get(ValueLayout.JAVA_BYTE, i);
-            if (driverWritable.get(offset + i)
-                    && bytes.get(ValueLayout.JAVA_BYTE, offset + i) != value) {
+            if (driverWritable.get(offset + i) && bytes.get(ValueLayout.JAVA_BYTE, offset + i) != value) {
                 bytes.set(ValueLayout.JAVA_BYTE, offset + i, value);
                 changed = true;
             }

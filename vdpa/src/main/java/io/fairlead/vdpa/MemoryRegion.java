@@ -5,7 +5,6 @@ import io.fairlead.linux.FileIo;
 import io.fairlead.linux.Mapping;
 import io.fairlead.virtio.ReferenceCount;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -51,13 +50,15 @@ public final class MemoryRegion {
                 throw new IOException("memory region of %d bytes at guest address 0x%x, file offset 0x%x is not a range"
                         .formatted(byteCount, guestAddress, fdOffset));
             }
-            long fileBytes = FileIo.status(fd).byteSize();
+            long fileBytes = FileIo.status(fd).sizeBytes();
             if (fdOffset + byteCount > fileBytes) {
-                throw new IOException(("memory region of %d bytes at file offset 0x%x runs over the end of its file of %d"
-                                + " bytes: the memory would fault when touched")
-                        .formatted(byteCount, fdOffset, fileBytes));
+                throw new IOException(
+                        ("memory region of %d bytes at file offset 0x%x runs over the end of its file of %d"
+                                        + " bytes: the memory would fault when touched")
+                                .formatted(byteCount, fdOffset, fileBytes));
             }
-            return new MemoryRegion(fd, fdOffset, guestAddress, userAddress, Mapping.shared(fd, fdOffset, byteCount, true));
+            return new MemoryRegion(
+                    fd, fdOffset, guestAddress, userAddress, Mapping.shared(fd, fdOffset, byteCount, true));
         } catch (IOException | RuntimeException e) {
             fd.close();
             throw e;
@@ -104,11 +105,8 @@ public final class MemoryRegion {
     }
 
     private void unmap() {
-        try (fd) {
-            mapping.close();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+        mapping.close();
+        fd.close();
     }
 
     @Override

@@ -10,7 +10,13 @@ import java.lang.invoke.VarHandle;
 public final class QueueStatistics {
     /** One reading of all counters. */
     public record Snapshot(
-            long kicks, long signals, long requests, long failedRequests, long readBytes, long writtenBytes, long guestFaults) {}
+            long kicks,
+            long signals,
+            long requests,
+            long failedRequests,
+            long readBytes,
+            long writtenBytes,
+            long guestFaults) {}
 
     private static final VarHandle KICKS = handle("kicks");
     private static final VarHandle SIGNALS = handle("signals");
@@ -27,6 +33,9 @@ public final class QueueStatistics {
     private long readBytes;
     private long writtenBytes;
     private long guestFaults;
+
+    /** All at zero. */
+    public QueueStatistics() {}
 
     private static VarHandle handle(String field) {
         try {

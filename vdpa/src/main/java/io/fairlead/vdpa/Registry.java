@@ -18,7 +18,14 @@ public final class Registry implements AutoCloseable {
     private final Map<String, ManagementDevice> managementDevices = new LinkedHashMap<>();
     private final Map<String, Entry> devices = new LinkedHashMap<>();
 
-    /** @throws IllegalArgumentException where the name is taken */
+    /** An empty one. */
+    public Registry() {}
+
+    /**
+     * Makes a management device known.
+     *
+     * @throws IllegalArgumentException where the name is taken
+     */
     public synchronized void register(ManagementDevice managementDevice) {
         if (managementDevices.putIfAbsent(managementDevice.name(), managementDevice) != null) {
             throw new IllegalArgumentException("management device " + managementDevice.name() + " exists already");

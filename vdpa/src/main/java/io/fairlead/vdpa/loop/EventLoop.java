@@ -124,9 +124,9 @@ public final class EventLoop implements Executor, AutoCloseable {
 
     /** Starts the thread. */
     public EventLoop(String name) throws IOException {
-        epoll = Epoll.create();
+        epoll = Epoll.create(name);
         wakeUp = EventFd.create("wake-up of " + name);
-        epoll.add(wakeUp.raw(), Epoll.IN, WAKE_TOKEN);
+        epoll.add(wakeUp.raw(), Epoll.EPOLLIN, WAKE_TOKEN);
         thread = Thread.ofPlatform().daemon().name(name).unstarted(this::run);
         thread.start();
     }

@@ -10,7 +10,11 @@ public final class EventLoopGroup implements AutoCloseable {
     private final List<EventLoop> loops = new ArrayList<>();
     private final AtomicInteger next = new AtomicInteger();
 
-    /** @param loopCount number of threads, at least 1; one a processor is a sensible number */
+    /**
+     * Starts the threads.
+     *
+     * @param loopCount at least 1; one a processor is a sensible number
+     */
     public EventLoopGroup(int loopCount) throws IOException {
         if (loopCount < 1) {
             throw new IllegalArgumentException("loopCount " + loopCount + " is not positive");

@@ -1,0 +1,22 @@
+package io.fairlead.vdpa;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+
+class StatisticsTest {
+    @Test
+    void countersAddUpOverQueues() {
+        DeviceStatistics statistics = DeviceStatistics.ofQueues(2);
+        QueueStatistics first = statistics.queues().get(0);
+        first.countKick();
+        first.countSignal();
+        first.countRequests(3, 4096, 512);
+        first.countFailedRequest();
+        QueueStatistics second = statistics.queues().get(1);
+        second.countRequests(1, 1, 1);
+        second.countGuestFault();
+        assertThat(first.snapshot()).isEqualTo(new QueueStatistics.Snapshot(1, 1, 3, 1, 4096, 512, 0));
+        assertThat(statistics.total()).isEqualTo(new QueueStatistics.Snapshot(1, 1, 4, 1, 4097, 513, 1));
+    }
+}
