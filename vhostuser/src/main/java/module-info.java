@@ -3,5 +3,6 @@ module io.fairlead.vhostuser {
     requires static transitive org.jspecify;
     requires transitive io.fairlead.vdpa;
     requires org.slf4j;
+
     exports io.fairlead.vhostuser;
 }

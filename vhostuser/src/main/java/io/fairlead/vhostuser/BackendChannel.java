@@ -16,11 +16,15 @@ import java.util.List;
 final class BackendChannel implements AutoCloseable {
     private static final int CONFIG_CHANGE = 2;
 
+    /** A client that reads nothing fills the socket; then the word is lost and not the device held up. */
+    private static final int SEND_TIMEOUT_MILLIS = 1000;
+
     private final UnixSocket socket;
 
     /** @param fd owned by the channel */
     BackendChannel(Fd fd) throws LinuxException {
         socket = UnixSocket.adopt(fd);
+        socket.sendTimeout(SEND_TIMEOUT_MILLIS);
     }
 
     synchronized void sendConfigChanged() throws IOException {

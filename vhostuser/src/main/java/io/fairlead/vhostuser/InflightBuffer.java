@@ -56,12 +56,13 @@ final class InflightBuffer implements AutoCloseable {
                 throw new ProtocolException("in-flight region of %d bytes is too small or uneven for %d queues of %d"
                         .formatted(description.byteCount(), queueCount, description.queueSize()));
             }
-            long fileBytes = FileIo.status(fd).byteSize();
+            long fileBytes = FileIo.status(fd).sizeBytes();
             if (description.fileOffset() < 0
                     || description.fileOffset() % 8 != 0
                     || description.byteCount() > fileBytes - description.fileOffset()) {
-                throw new ProtocolException("in-flight region of %d bytes at offset %d is not inside its file of %d bytes"
-                        .formatted(description.byteCount(), description.fileOffset(), fileBytes));
+                throw new ProtocolException(
+                        "in-flight region of %d bytes at offset %d is not inside its file of %d bytes"
+                                .formatted(description.byteCount(), description.fileOffset(), fileBytes));
             }
             return new InflightBuffer(
                     Mapping.shared(fd, description.fileOffset(), description.byteCount(), true), partBytes, queueCount);
@@ -69,7 +70,8 @@ final class InflightBuffer implements AutoCloseable {
     }
 
     /** A queue's part; null for a queue that the client did not count. */
-    @org.jspecify.annotations.Nullable MemorySegment part(int queue) {
+    @org.jspecify.annotations.Nullable
+    MemorySegment part(int queue) {
         return queue < queueCount ? mapping.segment().asSlice(queue * partBytes, partBytes) : null;
     }
 

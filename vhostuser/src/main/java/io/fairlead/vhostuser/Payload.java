@@ -96,7 +96,10 @@ final class Payload {
     record Inflight(long byteCount, long fileOffset, int queueCount, int queueSize) {
         static Inflight read(MemorySegment payload) {
             return new Inflight(
-                    payload.get(U64, 0), payload.get(U64, 8), payload.get(U16, 16) & 0xffff, payload.get(U16, 18) & 0xffff);
+                    payload.get(U64, 0),
+                    payload.get(U64, 8),
+                    payload.get(U16, 16) & 0xffff,
+                    payload.get(U16, 18) & 0xffff);
         }
 
         void write(MemorySegment payload) {

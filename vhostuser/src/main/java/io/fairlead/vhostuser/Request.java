@@ -91,7 +91,9 @@ enum Request {
                     .formatted(
                             this,
                             descriptorCount,
-                            minDescriptors == maxDescriptors ? minDescriptors : minDescriptors + " to " + maxDescriptors));
+                            minDescriptors == maxDescriptors
+                                    ? minDescriptors
+                                    : minDescriptors + " to " + maxDescriptors));
         }
         if ((protocolFeatures & protocolFeature) != protocolFeature) {
             throw new ProtocolException(this + " came without its protocol feature being negotiated");

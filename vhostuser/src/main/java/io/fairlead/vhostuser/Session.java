@@ -275,8 +275,8 @@ final class Session implements DeviceListener {
     private void setVringEnabled(Payload.VringState state) throws IOException, ProtocolException, GuestFaultException {
         int queue = checkedIndex(state.index());
         if (state.value() != 0 && state.value() != 1) {
-            throw new ProtocolException("ring %d enabled with %s, not 0 or 1"
-                    .formatted(queue, Integer.toUnsignedString(state.value())));
+            throw new ProtocolException(
+                    "ring %d enabled with %s, not 0 or 1".formatted(queue, Integer.toUnsignedString(state.value())));
         }
         vrings.get(queue).enabled = state.value() == 1;
         startOrStop(queue);
@@ -329,7 +329,7 @@ final class Session implements DeviceListener {
         return checkedIndex((int) payload & VRING_INDEX_MASK);
     }
 
-    private @Nullable EventFd takeVringDescriptor() throws ProtocolException {
+    private @Nullable EventFd takeVringDescriptor() throws IOException, ProtocolException {
         boolean none = (Payload.u64(connection.payload()) & VRING_NO_DESCRIPTOR) != 0;
         if (none != (connection.descriptorCount() == 0)) {
             throw new ProtocolException(
@@ -339,12 +339,18 @@ final class Session implements DeviceListener {
             return null;
         }
         Fd fd = connection.takeDescriptor();
-        EventFd event = EventFd.adopt(fd);
-        if (!event.isEventFd()) {
-            event.close();
+        boolean isEvent = false;
+        try {
+            isEvent = EventFd.isEventFd(fd);
+        } finally {
+            if (!isEvent) {
+                fd.close();
+            }
+        }
+        if (!isEvent) {
             throw new ProtocolException("a ring descriptor is not an eventfd");
         }
-        return event;
+        return EventFd.adopt(fd);
     }
 
     // ---- configuration space ----

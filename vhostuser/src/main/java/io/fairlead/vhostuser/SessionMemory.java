@@ -85,7 +85,8 @@ final class SessionMemory implements AutoCloseable {
     }
 
     private static MemoryRegion map(Fd fd, Payload.Region region) throws IOException {
-        return MemoryRegion.map(fd, region.fileOffset(), region.guestAddress(), region.userAddress(), region.byteCount());
+        return MemoryRegion.map(
+                fd, region.fileOffset(), region.guestAddress(), region.userAddress(), region.byteCount());
     }
 
     private static MemoryTable checkedTable(List<MemoryRegion> regions) throws ProtocolException {

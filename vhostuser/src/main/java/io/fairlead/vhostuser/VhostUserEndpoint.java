@@ -84,7 +84,10 @@ public final class VhostUserEndpoint implements AutoCloseable {
     }
 
     private void start(UnixSocket client) throws IOException {
-        LOG.info("{}: client connected, process {}", device.name(), client.peerCredentials().pid());
+        LOG.info(
+                "{}: client connected, process {}",
+                device.name(),
+                client.peerCredentials().pid());
         Session started = new Session(device, new Connection(client));
         session = started;
         sessionCount++;

@@ -38,7 +38,7 @@ public final class VhostUserServer implements AutoCloseable {
         VhostUserEndpoint endpoint = new VhostUserEndpoint(device, path, listener, acceptor, endpoints::remove);
         endpoints.add(endpoint);
         acceptor.call(() -> {
-            acceptor.register(listener.fd().raw(), Epoll.IN, events -> endpoint.accept());
+            acceptor.register(listener.fd().raw(), Epoll.EPOLLIN, events -> endpoint.accept());
             return true;
         });
         return endpoint;

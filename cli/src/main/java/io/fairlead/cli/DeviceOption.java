@@ -1,0 +1,49 @@
+package io.fairlead.cli;
+
+import io.fairlead.virtio.DeviceId;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * One {@code --device} of the command line: {@code key=value} pairs between commas; a comma within a value is doubled, as
+ * QEMU has it.
+ *
+ * @param name unique name of the device
+ * @param deviceId virtio device id
+ * @param socket where its vhost-user socket is made
+ * @param attributes the settings of the type
+ */
+record DeviceOption(String name, int deviceId, Path socket, Map<String, String> attributes) {
+    /** @throws IllegalArgumentException with what is wrong and what is expected */
+    static DeviceOption parse(String text) {
+        Map<String, String> pairs = new LinkedHashMap<>();
+        // A lone comma ends a pair; the look-around leaves doubled ones alone.
+        for (String pair : text.replace(",,", "\0").split(",", -1)) {
+            int equals = pair.indexOf('=');
+            if (equals <= 0) {
+                throw new IllegalArgumentException("device '%s': '%s' is not key=value".formatted(text, pair));
+            }
+            String key = pair.substring(0, equals);
+            String value = pair.substring(equals + 1).replace('\0', ',');
+            if (pairs.putIfAbsent(key, value) != null) {
+                throw new IllegalArgumentException("device '%s': %s is given twice".formatted(text, key));
+            }
+        }
+        String type = take(pairs, "type", text);
+        int deviceId = DeviceId.byName(type)
+                .orElseThrow(() -> new IllegalArgumentException(
+                        "device '%s': type %s is not a virtio type; such as blk".formatted(text, type)));
+        String name = take(pairs, "name", text);
+        Path socket = Path.of(take(pairs, "socket", text));
+        return new DeviceOption(name, deviceId, socket, pairs);
+    }
+
+    private static String take(Map<String, String> pairs, String key, String text) {
+        String value = pairs.remove(key);
+        if (value == null || value.isBlank()) {
+            throw new IllegalArgumentException("device '%s': %s=... is missing".formatted(text, key));
+        }
+        return value;
+    }
+}

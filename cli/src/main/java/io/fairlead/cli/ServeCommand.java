@@ -1,0 +1,132 @@
+package io.fairlead.cli;
+
+import io.fairlead.devices.blk.BlkManagement;
+import io.fairlead.vdpa.QueueStatistics;
+import io.fairlead.vdpa.Registry;
+import io.fairlead.vdpa.VdpaDevice;
+import io.fairlead.vdpa.loop.EventLoopGroup;
+import io.fairlead.vhostuser.VhostUserServer;
+import io.fairlead.virtio.DeviceId;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/** {@code fairlead serve}: software devices at vhost-user sockets, until a signal ends it. */
+@Command(
+        name = "serve",
+        description = "Serve software devices, each at a vhost-user socket of its own, until SIGINT or SIGTERM.",
+        mixinStandardHelpOptions = true,
+        footerHeading = "%nExample:%n",
+        footer = {
+            "  fairlead serve --device name=disk0,type=blk,socket=/tmp/disk0.sock,path=disk.img,queues=4",
+            "",
+            "QEMU then takes the disk by",
+            "  -object memory-backend-memfd,id=mem,size=1G,share=on -machine memory-backend=mem \\",
+            "  -chardev socket,id=c0,path=/tmp/disk0.sock -device vhost-user-blk-pci,chardev=c0,num-queues=4",
+            "",
+            "Sockets are made with mode 0600. When all of them listen, the line 'ready' is printed;",
+            "at the end, what each queue served."
+        })
+final class ServeCommand implements Callable<Integer> {
+    @Option(
+            names = "--device",
+            required = true,
+            paramLabel = "KEY=VALUE,...",
+            description = {
+                "A device, as often as there are devices. name=, type= and socket= are needed; a comma in a value is"
+                        + " doubled.",
+                "For type=blk: " + BlkManagement.ATTRIBUTES_HELP
+            })
+    private List<String> devices = List.of();
+
+    @Option(
+            names = "--threads",
+            paramLabel = "N",
+            description = "Threads that serve queues; by default one a processor.")
+    private int threads = Runtime.getRuntime().availableProcessors();
+
+    @Option(names = "--json", description = "Print JSON, one object a line.")
+    private boolean json;
+
+    private final JsonMapper mapper = new JsonMapper();
+
+    @Override
+    public Integer call() throws IOException, InterruptedException {
+        List<DeviceOption> options = devices.stream().map(DeviceOption::parse).toList();
+        PrintStream out = System.out;
+        try (TerminationSignal signal = TerminationSignal.install();
+                EventLoopGroup loops = new EventLoopGroup(threads);
+                BlkManagement management = new BlkManagement("software", loops);
+                Registry registry = new Registry();
+                VhostUserServer server = new VhostUserServer()) {
+            registry.register(management);
+            for (DeviceOption option : options) {
+                VdpaDevice device =
+                        registry.add(management.name(), option.name(), option.deviceId(), option.attributes());
+                server.serve(device, option.socket());
+                printDevice(out, option, device);
+            }
+            out.println(json ? "{\"ready\":true}" : "ready");
+            out.flush();
+            signal.await();
+            server.close();
+            printStatistics(out, registry);
+        }
+        return 0;
+    }
+
+    private void printDevice(PrintStream out, DeviceOption option, VdpaDevice device) {
+        if (json) {
+            ObjectNode node = mapper.createObjectNode();
+            node.put("name", device.name());
+            node.put("type", DeviceId.name(device.deviceId()));
+            node.put("socket", option.socket().toString());
+            node.put("queues", device.queueCount());
+            out.println(node);
+        } else {
+            out.printf(
+                    "%s: %s, %d queue%s, at %s%n",
+                    device.name(),
+                    DeviceId.name(device.deviceId()),
+                    device.queueCount(),
+                    device.queueCount() == 1 ? "" : "s",
+                    option.socket());
+        }
+    }
+
+    private void printStatistics(PrintStream out, Registry registry) {
+        for (Registry.Entry entry : registry.devices()) {
+            VdpaDevice device = entry.device();
+            List<QueueStatistics> queues = device.statistics().queues();
+            for (int i = 0; i < queues.size(); i++) {
+                QueueStatistics.Snapshot counts = queues.get(i).snapshot();
+                if (json) {
+                    ObjectNode node = mapper.createObjectNode();
+                    node.put("name", device.name());
+                    node.put("queue", i);
+                    node.set("statistics", mapper.valueToTree(counts));
+                    out.println(node);
+                } else {
+                    out.printf(
+                            "%s queue %d: %d requests, %d failed, %d bytes read, %d bytes written, %d kicks,"
+                                    + " %d signals, %d guest faults%n",
+                            device.name(),
+                            i,
+                            counts.requests(),
+                            counts.failedRequests(),
+                            counts.readBytes(),
+                            counts.writtenBytes(),
+                            counts.kicks(),
+                            counts.signals(),
+                            counts.guestFaults());
+                }
+            }
+        }
+        out.flush();
+    }
+}
