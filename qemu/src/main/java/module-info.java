@@ -4,5 +4,6 @@ module io.fairlead.qemu {
     requires transitive io.fairlead.linux;
     requires org.slf4j;
     requires tools.jackson.databind;
+
     exports io.fairlead.qemu;
 }

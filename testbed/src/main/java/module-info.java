@@ -4,5 +4,6 @@ module io.fairlead.testbed {
     requires transitive io.fairlead.qemu;
     requires org.slf4j;
     requires tools.jackson.databind;
+
     exports io.fairlead.testbed;
 }

@@ -1,0 +1,100 @@
+package io.fairlead.testbed;
+
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.util.HexFormat;
+import java.util.List;
+
+/**
+ * Packages of one Debian release that are used together, unpacked into one folder.
+ *
+ * @param name the set's name, of letters, digits, dots and hyphens
+ * @param release such as {@code trixie}
+ * @param backports whether the release's backports come first
+ * @param packages what is wanted: package names, or regular expressions between slashes, of which the newest match
+ *     counts
+ * @param assumed packages that shall count as installed, so that neither they nor what only they need is fetched
+ */
+record PackageSet(String name, String release, boolean backports, List<String> packages, List<String> assumed) {
+    /** What only an installation on a real system needs: maintainer scripts and what they call. */
+    private static final List<String> INSTALLATION_ONLY =
+            List.of("adduser", "passwd", "base-passwd", "debconf", "dpkg", "tar", "login.defs", "init-system-helpers");
+
+    static final PackageSet QEMU_11 = new PackageSet(
+            "qemu-11",
+            "trixie",
+            true,
+            List.of("qemu-system-x86", "qemu-system-common", "qemu-utils", "seabios", "ipxe-qemu"),
+            INSTALLATION_ONLY);
+
+    static final PackageSet QEMU_10 = new PackageSet(
+            "qemu-10",
+            "bookworm",
+            true,
+            List.of("qemu-system-x86", "qemu-system-common", "qemu-utils", "seabios", "ipxe-qemu"),
+            INSTALLATION_ONLY);
+
+    static final PackageSet KERNEL_6_12 = new PackageSet(
+            "kernel-6.12",
+            "bookworm",
+            true,
+            List.of("/linux-image-6\\.12\\.[0-9.]+\\+[a-z0-9.]+-amd64/"),
+            List.of("kmod", "linux-base", "initramfs-tools"));
+
+    static final PackageSet USERLAND = new PackageSet(
+            "userland",
+            "trixie",
+            false,
+            List.of(
+                    "busybox-static",
+                    "fio",
+                    "e2fsprogs",
+                    "util-linux",
+                    "iproute2",
+                    "kmod",
+                    "mtools",
+                    "grub-pc-bin",
+                    "grub-common",
+                    "systemd-boot-efi",
+                    "ovmf"),
+            List.of(
+                    "adduser",
+                    "passwd",
+                    "base-passwd",
+                    "debconf",
+                    "dpkg",
+                    "tar",
+                    "login.defs",
+                    "init-system-helpers",
+                    "python3",
+                    "tzdata",
+                    "gettext-base",
+                    "libpam-modules",
+                    "libpam-runtime",
+                    "netbase",
+                    "libcap2-bin",
+                    "dmsetup",
+                    "media-types"));
+
+    static final PackageSet LIBBLKIO = new PackageSet(
+            "libblkio", "trixie", false, List.of("libblkio1", "libblkio-dev"), List.of("libc6", "libgcc-s1"));
+
+    PackageSet {
+        packages = List.copyOf(packages);
+        assumed = List.copyOf(assumed);
+    }
+
+    /** The folder's name in the cache: another definition never touches the folder of this one. */
+    String folder() {
+        return name + "-" + digest(toString()).substring(0, 8);
+    }
+
+    static String digest(String text) {
+        try {
+            byte[] hash = MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
+            return HexFormat.of().formatHex(hash);
+        } catch (java.security.NoSuchAlgorithmException e) {
+            throw new IllegalStateException("Every JDK has SHA-256", e);
+        }
+    }
+}

@@ -1,0 +1,151 @@
+package io.fairlead.testbed;
+
+import io.fairlead.qemu.Accelerator;
+import io.fairlead.qemu.ProgramRoot;
+import io.fairlead.qemu.QemuBinary;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What tests, demo and benchmarks need: each thing is fetched or made when it is first asked for, kept in the cache
+ * folder ($FAIRLEAD_CACHE, else $XDG_CACHE_HOME/fairlead, else ~/.cache/fairlead), and found there in milliseconds from
+ * then on. Any thread; several processes may share a cache.
+ *
+ * <p>Every method throws {@link TestbedException} where something cannot be had, saying what to do.
+ */
+public final class Testbed implements AutoCloseable {
+    private static final String LIBRARY_FOLDER = "usr/lib/x86_64-linux-gnu/";
+
+    private final Cache cache;
+    private final Progress progress;
+    private final TestbedOptions options;
+    private final PackageStore store;
+    private final Map<QemuRelease, QemuBinary> qemus = new EnumMap<>(QemuRelease.class);
+    private final Map<QemuRelease, Accelerator> accelerators = new EnumMap<>(QemuRelease.class);
+    private @Nullable GuestImages images;
+
+    private Testbed(Cache cache, Progress progress, TestbedOptions options) {
+        this.cache = cache;
+        this.progress = progress;
+        this.options = options;
+        this.store = new PackageStore(cache, progress);
+    }
+
+    /** With the cache folder of the environment and everything fetched. */
+    public static Testbed open(Progress progress) {
+        return open(progress, TestbedOptions.ofEnvironment());
+    }
+
+    /** With what the user chose instead of fetched things. */
+    public static Testbed open(Progress progress, TestbedOptions options) {
+        return new Testbed(new Cache(options.cacheDirectory()), progress, options);
+    }
+
+    /** The cache folder. */
+    public Path cacheDirectory() {
+        return cache.directory();
+    }
+
+    /** Fetches and makes everything that a guest on this QEMU needs. */
+    public void prepare(QemuRelease release) throws IOException {
+        QemuBinary _ = qemu(release);
+        Path _ = rootImage();
+        Accelerator _ = accelerator(release);
+    }
+
+    /** A QEMU; the user's own where one was chosen, whatever release is asked for. */
+    public synchronized QemuBinary qemu(QemuRelease release) throws IOException {
+        QemuBinary known = qemus.get(release);
+        if (known == null) {
+            Path own = options.qemu();
+            known = own != null ? QemuBinary.direct(own) : QemuBinary.in(store.get(release.packages()));
+            qemus.put(release, known);
+        }
+        return known;
+    }
+
+    /** The guests' kernel. */
+    public GuestKernel kernel() throws IOException {
+        GuestKernel own = options.kernel();
+        return own != null ? own : GuestKernel.in(store.get(PackageSet.KERNEL_6_12));
+    }
+
+    /** The first file system for {@link #kernel}: enough for a guest without a disk. Shared: never write to it. */
+    public Path initramfs() throws IOException {
+        return images().initramfs();
+    }
+
+    /**
+     * A disk from which guests boot: by its boot sector, by UEFI, or with {@link #kernel} and {@link #initramfs} given
+     * directly. Shared: never write to it, see {@link #copyRootImage}.
+     */
+    public Path rootImage() throws IOException {
+        return images().disk();
+    }
+
+    /** A private copy of {@link #rootImage}, with holes where it has them. */
+    public void copyRootImage(Path target) throws IOException {
+        SparseFiles.copy(rootImage(), target);
+    }
+
+    /** libblkio 1.5 or later; the host's own libc is enough for it. */
+    public Libblkio libblkio() throws IOException {
+        ProgramRoot root = store.get(PackageSet.LIBBLKIO);
+        return new Libblkio(root.file(LIBRARY_FOLDER + "libblkio.so.1").toRealPath(), root.file("usr/include"));
+    }
+
+    /** The command that starts qemu-storage-daemon of {@link QemuRelease#V11}. */
+    public List<String> storageDaemon() throws IOException {
+        return store.get(PackageSet.QEMU_11).command("usr/bin/qemu-storage-daemon");
+    }
+
+    /** The command that starts a program of the guests' userland on the host, such as {@code usr/bin/fio}. */
+    public List<String> hostCommand(String program) throws IOException {
+        return store.get(PackageSet.USERLAND).command(program);
+    }
+
+    /** The UEFI firmware's code, read only. */
+    public Path uefiCode() throws IOException {
+        return store.get(PackageSet.USERLAND).file("usr/share/OVMF/OVMF_CODE_4M.fd");
+    }
+
+    /** The UEFI firmware's variables as delivered, to be copied for each machine. */
+    public Path uefiVariables() throws IOException {
+        return store.get(PackageSet.USERLAND).file("usr/share/OVMF/OVMF_VARS_4M.fd");
+    }
+
+    /** KVM where a guest really starts under it on this machine, else TCG; the user's choice where there is one. */
+    public synchronized Accelerator accelerator(QemuRelease release) throws IOException {
+        Accelerator chosen = options.accelerator();
+        if (chosen != null) {
+            return chosen;
+        }
+        Accelerator known = accelerators.get(release);
+        if (known == null) {
+            known = new AcceleratorProbe(cache, progress).choose(qemu(release), kernel(), initramfs());
+            accelerators.put(release, known);
+        }
+        return known;
+    }
+
+    /** Starts a guest; the caller closes it. */
+    public Guest start(GuestSpec spec) throws IOException {
+        return Guest.start(this, spec);
+    }
+
+    /** Nothing is held open; for try-with-resources. */
+    @Override
+    public void close() {}
+
+    private synchronized GuestImages images() throws IOException {
+        if (images == null) {
+            ProgramRoot userland = store.get(PackageSet.USERLAND);
+            images = new GuestImages(cache, progress, kernel(), userland, store.stamp(PackageSet.USERLAND));
+        }
+        return images;
+    }
+}

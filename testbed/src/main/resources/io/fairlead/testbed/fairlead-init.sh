@@ -1,0 +1,27 @@
+#!/bin/busybox sh
+# Runs the job that the host handed over through fw_cfg and reports on the second serial port, then powers off.
+export PATH=/usr/sbin:/usr/bin:/bin:/sbin HOME=/root TERM=dumb
+mount -t tmpfs tmpfs /tmp
+mount -t tmpfs tmpfs /run
+mkdir -p /dev/shm /dev/pts
+mount -t devpts devpts /dev/pts 2>/dev/null
+# Kept open, so that what the host sends is not dropped between two readers.
+exec 3<>/dev/ttyS1
+stty -F /dev/ttyS1 raw -echo 115200
+ip link set lo up 2>/dev/null
+
+read -r uptime idle </proc/uptime
+emit "{\"event\":\"booted\",\"kernel\":\"$(uname -r)\",\"uptimeSeconds\":$uptime}"
+job=/sys/firmware/qemu_fw_cfg/by_name/opt/fairlead/job/raw
+if [ -r "$job" ]; then
+    cat "$job" >/tmp/job
+    sh /tmp/job </dev/null 3>&-
+    status=$?
+    emit "{\"event\":\"exit\",\"status\":$status}"
+else
+    emit '{"event":"failed","reason":"no job"}'
+fi
+exec 3>&-
+sync
+umount -a -r 2>/dev/null
+poweroff -f
