@@ -110,7 +110,7 @@ public final class IoUring implements AutoCloseable {
         return unavailableReason;
     }
 
-    private static String reason(LinuxException e) {
+    static String reason(LinuxException e) {
         return switch (e.errno()) {
             case Errno.ENOSYS -> "this kernel has no io_uring, or a system call filter hides it";
             case Errno.EPERM -> "io_uring is forbidden here (sysctl kernel.io_uring_disabled, or a system call filter)";

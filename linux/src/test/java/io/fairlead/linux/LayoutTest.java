@@ -1,0 +1,253 @@
+package io.fairlead.linux;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.DynamicTest.dynamicTest;
+
+import java.io.IOException;
+import java.lang.reflect.Field;
+import java.lang.reflect.Modifier;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Holds every number and layout of this module against the C headers of the machine that builds it. */
+class LayoutTest {
+    private static final String HEADERS = """
+            #define _GNU_SOURCE
+            #include <errno.h>
+            #include <fcntl.h>
+            #include <poll.h>
+            #include <stddef.h>
+            #include <stdio.h>
+            #include <string.h>
+            #include <sys/epoll.h>
+            #include <sys/eventfd.h>
+            #include <sys/mman.h>
+            #include <sys/resource.h>
+            #include <sys/socket.h>
+            #include <sys/stat.h>
+            #include <sys/syscall.h>
+            #include <sys/time.h>
+            #include <sys/un.h>
+            #include <time.h>
+            #include <linux/falloc.h>
+            #include <linux/fs.h>
+            #include <linux/io_uring.h>
+            """;
+
+    /** Classes whose upper-case numbers carry the names that C gives them. */
+    private static final List<Class<?>> NAMED_AS_IN_C = List.of(
+            BlockDevice.class, Errno.class, EventFd.class, FileIo.class, Memfd.class, Self.class, UnixSocket.class);
+
+    /** Fields of those classes that are not C constants. */
+    private static final List<String> NO_C_NAME =
+            List.of("FLOCK_SIZE", "FLOCK_TYPE", "FLOCK_WHENCE", "FLOCK_START", "FLOCK_LEN", "FLOCK_PID", "O_LARGEFILE");
+
+    @TempDir
+    Path folder;
+
+    @TestFactory
+    Stream<DynamicTest> everyNumberIsThatOfTheHeaders() throws Exception {
+        Map<String, Long> expected = numbers();
+        StringBuilder body = new StringBuilder();
+        expected.keySet()
+                .forEach(expression -> body.append("printf(\"%lld\\n\", (long long) (" + expression + "));\n"));
+        List<String> actual = runProbe(body.toString());
+        assertThat(actual).hasSize(expected.size());
+        List<String> names = List.copyOf(expected.keySet());
+        return names.stream()
+                .map(name -> dynamicTest(
+                        name,
+                        () -> assertThat(Long.parseLong(actual.get(names.indexOf(name))))
+                                .as(name)
+                                .isEqualTo(expected.get(name))));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> everyErrorHasItsNameAndText() throws Exception {
+        List<String> actual = runProbe("""
+                for (int i = 1; i < 134; i++) {
+                    const char *name = strerrorname_np(i);
+                    printf("%s (%s)\\n", name ? name : "-", name ? strerrordesc_np(i) : "-");
+                }
+                """);
+        return Stream.iterate(1, n -> n < 134, n -> n + 1)
+                .map(n -> dynamicTest("error " + n, () -> {
+                    String own =
+                            Errno.name(n).equals("errno " + n) ? "- (-)" : Errno.name(n) + " (" + Errno.text(n) + ")";
+                    // Two names of one number: the library may choose the other.
+                    assertThat(own).isEqualTo(actual.get(n - 1).replace("ENOTSUP ", "EOPNOTSUPP "));
+                }));
+    }
+
+    private static Map<String, Long> numbers() throws IllegalAccessException {
+        Map<String, Long> numbers = new LinkedHashMap<>();
+        for (Class<?> owner : NAMED_AS_IN_C) {
+            addConstants(owner, numbers);
+        }
+        addConstants(Epoll.class, numbers, "EPOLL");
+        addConstants(Mapping.class, numbers, "PROT_", "MAP_", "MADV_");
+        addConstants(Statx.class, numbers, "STATX_", "AT_");
+        addConstants(SocketFile.class, numbers, "RENAME_", "SOCK_");
+        addConstants(SocketAddress.class, numbers, "AF_");
+        addConstants(SocketMessage.class, numbers, "SOL_", "SCM_", "MSG_");
+        addConstants(IoUringLayout.class, numbers, "IORING_");
+        addStructures(numbers);
+        addIoUringStructures(numbers);
+        return numbers;
+    }
+
+    private static void addConstants(Class<?> owner, Map<String, Long> numbers, String... prefixes)
+            throws IllegalAccessException {
+        for (Field field : owner.getDeclaredFields()) {
+            String name = field.getName();
+            boolean wanted = prefixes.length == 0
+                    ? name.matches("[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
+                            && !NO_C_NAME.contains(name)
+                            && !name.matches("MAX_DESCRIPTORS|UCRED_SIZE|TIMEVAL_SIZE")
+                    : Stream.of(prefixes).anyMatch(name::startsWith);
+            if (wanted
+                    && Modifier.isStatic(field.getModifiers())
+                    && !Modifier.isPrivate(field.getModifiers())
+                    && (field.getType() == int.class
+                            || field.getType() == long.class
+                            || field.getType() == short.class)) {
+                long value = ((Number) field.get(null)).longValue();
+                // C has the flags of the sign bit as unsigned numbers or enumerators.
+                numbers.put(
+                        switch (name) {
+                            case "EPOLLET" -> "(int) EPOLLET";
+                            case "RLIM_INFINITY" -> "(long) RLIM_INFINITY";
+                            default -> name;
+                        },
+                        value);
+            }
+        }
+    }
+
+    private static void addStructures(Map<String, Long> numbers) {
+        numbers.put("SYS_io_uring_setup", IoUringLayout.NR_IO_URING_SETUP);
+        numbers.put("SYS_io_uring_enter", IoUringLayout.NR_IO_URING_ENTER);
+        numbers.put("SYS_io_uring_register", IoUringLayout.NR_IO_URING_REGISTER);
+        numbers.put("S_IFMT", 0xf000L);
+        numbers.put("sizeof(struct statx)", Statx.SIZE);
+        numbers.put("offsetof(struct statx, stx_blksize)", Statx.BLKSIZE);
+        numbers.put("offsetof(struct statx, stx_mode)", Statx.MODE);
+        numbers.put("offsetof(struct statx, stx_ino)", Statx.INO);
+        numbers.put("offsetof(struct statx, stx_size)", Statx.FILE_SIZE);
+        numbers.put("offsetof(struct statx, stx_blocks)", Statx.BLOCKS);
+        numbers.put("offsetof(struct statx, stx_rdev_major)", Statx.RDEV_MAJOR);
+        numbers.put("offsetof(struct statx, stx_rdev_minor)", Statx.RDEV_MINOR);
+        numbers.put("offsetof(struct statx, stx_dev_major)", Statx.DEV_MAJOR);
+        numbers.put("offsetof(struct statx, stx_dev_minor)", Statx.DEV_MINOR);
+        numbers.put("sizeof(struct flock)", FileIo.FLOCK_SIZE);
+        numbers.put("offsetof(struct flock, l_type)", FileIo.FLOCK_TYPE);
+        numbers.put("offsetof(struct flock, l_whence)", FileIo.FLOCK_WHENCE);
+        numbers.put("offsetof(struct flock, l_start)", FileIo.FLOCK_START);
+        numbers.put("offsetof(struct flock, l_len)", FileIo.FLOCK_LEN);
+        numbers.put("offsetof(struct flock, l_pid)", FileIo.FLOCK_PID);
+        numbers.put("SEEK_SET", 0L);
+        numbers.put("sizeof(struct epoll_event)", Epoll.EVENT_BYTES);
+        numbers.put("offsetof(struct epoll_event, events)", Epoll.EVENT_EVENTS);
+        numbers.put("offsetof(struct epoll_event, data)", Epoll.EVENT_DATA);
+        numbers.put("sizeof(struct sockaddr_un)", (long) SocketAddress.SIZE);
+        numbers.put("offsetof(struct sockaddr_un, sun_family)", SocketAddress.FAMILY);
+        numbers.put("offsetof(struct sockaddr_un, sun_path)", SocketAddress.PATH);
+        numbers.put("sizeof(((struct sockaddr_un *) 0)->sun_path) - 1", (long) SocketAddress.MAX_PATH_BYTES);
+        numbers.put("sizeof(struct msghdr)", SocketMessage.MSGHDR_SIZE);
+        numbers.put("offsetof(struct msghdr, msg_iov)", SocketMessage.MSGHDR_IOV);
+        numbers.put("offsetof(struct msghdr, msg_iovlen)", SocketMessage.MSGHDR_IOVLEN);
+        numbers.put("offsetof(struct msghdr, msg_control)", SocketMessage.MSGHDR_CONTROL);
+        numbers.put("offsetof(struct msghdr, msg_controllen)", SocketMessage.MSGHDR_CONTROLLEN);
+        numbers.put("offsetof(struct msghdr, msg_flags)", SocketMessage.MSGHDR_FLAGS);
+        numbers.put("sizeof(struct iovec)", SocketMessage.IOVEC_SIZE);
+        numbers.put("offsetof(struct iovec, iov_base)", 0L);
+        numbers.put("offsetof(struct iovec, iov_len)", SocketMessage.IOVEC_LEN);
+        numbers.put("CMSG_LEN(0)", SocketMessage.CMSGHDR_SIZE);
+        numbers.put("CMSG_SPACE(1) - CMSG_SPACE(0)", (long) Long.BYTES);
+        numbers.put("offsetof(struct cmsghdr, cmsg_len)", SocketMessage.CMSGHDR_LEN);
+        numbers.put("offsetof(struct cmsghdr, cmsg_level)", SocketMessage.CMSGHDR_LEVEL);
+        numbers.put("offsetof(struct cmsghdr, cmsg_type)", SocketMessage.CMSGHDR_TYPE);
+        numbers.put("sizeof(struct ucred)", (long) UnixSocket.UCRED_SIZE);
+        numbers.put("offsetof(struct ucred, pid)", 0L);
+        numbers.put("offsetof(struct ucred, uid)", 4L);
+        numbers.put("offsetof(struct ucred, gid)", 8L);
+        numbers.put("sizeof(struct timeval)", (long) UnixSocket.TIMEVAL_SIZE);
+        numbers.put("offsetof(struct timeval, tv_usec)", 8L);
+        numbers.put("sizeof(struct timespec)", 16L);
+        numbers.put("offsetof(struct timespec, tv_nsec)", 8L);
+        numbers.put("sizeof(struct rlimit)", 16L);
+        numbers.put("offsetof(struct rlimit, rlim_cur)", 0L);
+        numbers.put("_IO(0xaf, 1)", Ioctl.IO(0xaf, 1));
+        numbers.put("_IOR(0xaf, 0, unsigned long long)", Ioctl.IOR(0xaf, 0, 8));
+        numbers.put("_IOW(0xaf, 0xff, struct msghdr)", Ioctl.IOW(0xaf, 0xff, 56));
+        numbers.put("_IOWR(0x81, 0x12, int)", Ioctl.IOWR(0x81, 0x12, 4));
+    }
+
+    private static void addIoUringStructures(Map<String, Long> numbers) {
+        numbers.put("sizeof(struct io_uring_params)", IoUringLayout.PARAMS_SIZE);
+        addField(numbers, "io_uring_params", "sq_entries", IoUringLayout.PARAMS_SQ_ENTRIES);
+        addField(numbers, "io_uring_params", "cq_entries", IoUringLayout.PARAMS_CQ_ENTRIES);
+        addField(numbers, "io_uring_params", "flags", IoUringLayout.PARAMS_FLAGS);
+        addField(numbers, "io_uring_params", "features", IoUringLayout.PARAMS_FEATURES);
+        addField(numbers, "io_uring_params", "sq_off.head", IoUringLayout.SQ_OFF_HEAD);
+        addField(numbers, "io_uring_params", "sq_off.tail", IoUringLayout.SQ_OFF_TAIL);
+        addField(numbers, "io_uring_params", "sq_off.ring_mask", IoUringLayout.SQ_OFF_RING_MASK);
+        addField(numbers, "io_uring_params", "sq_off.flags", IoUringLayout.SQ_OFF_FLAGS);
+        addField(numbers, "io_uring_params", "sq_off.array", IoUringLayout.SQ_OFF_ARRAY);
+        addField(numbers, "io_uring_params", "cq_off.head", IoUringLayout.CQ_OFF_HEAD);
+        addField(numbers, "io_uring_params", "cq_off.tail", IoUringLayout.CQ_OFF_TAIL);
+        addField(numbers, "io_uring_params", "cq_off.ring_mask", IoUringLayout.CQ_OFF_RING_MASK);
+        addField(numbers, "io_uring_params", "cq_off.cqes", IoUringLayout.CQ_OFF_CQES);
+        addField(numbers, "io_uring_params", "cq_off.flags", IoUringLayout.CQ_OFF_FLAGS);
+        numbers.put("sizeof(struct io_uring_sqe)", IoUringLayout.SQE_SIZE);
+        addField(numbers, "io_uring_sqe", "opcode", 0);
+        addField(numbers, "io_uring_sqe", "fd", IoUringLayout.SQE_FD);
+        addField(numbers, "io_uring_sqe", "off", IoUringLayout.SQE_OFF);
+        addField(numbers, "io_uring_sqe", "addr", IoUringLayout.SQE_ADDR);
+        addField(numbers, "io_uring_sqe", "len", IoUringLayout.SQE_LEN);
+        addField(numbers, "io_uring_sqe", "rw_flags", IoUringLayout.SQE_OP_FLAGS);
+        addField(numbers, "io_uring_sqe", "fsync_flags", IoUringLayout.SQE_OP_FLAGS);
+        addField(numbers, "io_uring_sqe", "cancel_flags", IoUringLayout.SQE_OP_FLAGS);
+        addField(numbers, "io_uring_sqe", "user_data", IoUringLayout.SQE_USER_DATA);
+        addField(numbers, "io_uring_sqe", "buf_index", IoUringLayout.SQE_BUF_INDEX);
+        addField(numbers, "io_uring_sqe", "addr3", IoUringLayout.SQE_ADDR3);
+        numbers.put("sizeof(struct io_uring_cqe)", IoUringLayout.CQE_SIZE);
+        addField(numbers, "io_uring_cqe", "user_data", IoUringLayout.CQE_USER_DATA);
+        addField(numbers, "io_uring_cqe", "res", IoUringLayout.CQE_RES);
+    }
+
+    private static void addField(Map<String, Long> numbers, String structure, String field, long offset) {
+        numbers.put("offsetof(struct %s, %s)".formatted(structure, field), offset);
+    }
+
+    private List<String> runProbe(String body) throws IOException, InterruptedException {
+        Path source =
+                Files.writeString(folder.resolve("probe.c"), HEADERS + "int main(void) {\n" + body + "return 0;\n}\n");
+        Path program = folder.resolve("probe");
+        try {
+            List<String> complaints = run("gcc", "-w", "-o", program.toString(), source.toString());
+            assertThat(complaints).as("output of gcc").isEmpty();
+        } catch (IOException e) {
+            Assumptions.abort("layouts not checked, there is no gcc: " + e.getMessage());
+        }
+        return run(program.toString());
+    }
+
+    private List<String> run(String... command) throws IOException, InterruptedException {
+        Path output = folder.resolve("output.txt");
+        Process process = new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(output.toFile())
+                .start();
+        process.waitFor();
+        return Files.readAllLines(output);
+    }
+}
