@@ -3,5 +3,7 @@ module io.fairlead.devices {
     requires static transitive org.jspecify;
     requires transitive io.fairlead.vdpa;
     requires org.slf4j;
-    exports io.fairlead.devices;
+
+    exports io.fairlead.devices.base;
+    exports io.fairlead.devices.blk;
 }

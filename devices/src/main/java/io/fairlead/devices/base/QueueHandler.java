@@ -1,0 +1,50 @@
+package io.fairlead.devices.base;
+
+import io.fairlead.virtio.DescriptorChain;
+import io.fairlead.virtio.GuestFaultException;
+
+/**
+ * What a device type does with the requests of one queue. Made when the queue starts, gone when it stops. All methods run
+ * on the queue's loop.
+ *
+ * <p>A handler that answers requests takes them as they come and gives each back by {@link QueueRunner#complete}, at once
+ * or later. A handler that fills buffers with what comes from outside (received packets, events) takes one only while it
+ * has something to put in ({@link #wantsRequest}), so that a stop never waits for the outside.
+ */
+public interface QueueHandler {
+    /**
+     * Takes one request. The chain is the handler's until it calls {@link QueueRunner#complete} for it.
+     *
+     * @throws GuestFaultException where the request breaks the specification so that no answer is possible; the device
+     *     then needs a reset. Whoever throws has neither completed the chain nor handed it on.
+     */
+    void handle(DescriptorChain chain) throws GuestFaultException;
+
+    /** Whether another request shall be taken now. */
+    default boolean wantsRequest() {
+        return true;
+    }
+
+    /** Requests were taken and there are no more for now: what was gathered goes out. */
+    default void endBatch() {}
+
+    /**
+     * Work besides new requests, such as finished system calls; called in every round while the queue is awake.
+     *
+     * @return whether there was some
+     */
+    default boolean poll() {
+        return false;
+    }
+
+    /**
+     * Whether {@link #poll} would find something: the last look before the queue falls asleep. Whoever brings more
+     * afterwards calls {@link QueueRunner#wake}.
+     */
+    default boolean hasWork() {
+        return false;
+    }
+
+    /** The queue has stopped; no request is in flight. */
+    default void stopped() {}
+}

@@ -1,0 +1,73 @@
+package io.fairlead.devices.base;
+
+import io.fairlead.linux.EventFd;
+import io.fairlead.vdpa.loop.EventLoop;
+import io.fairlead.virtio.QueueConfig;
+import io.fairlead.virtio.QueueState;
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/** What the driver and its front-end settled for one queue, and the queue's run. Under the device's lock. */
+final class QueueSettings {
+    final EventLoop loop;
+    int size;
+    long descriptorAddress;
+    long driverAddress;
+    long deviceAddress;
+
+    /** Where to start, or where the last run ended; null for the initial state. */
+    @Nullable
+    QueueState state;
+
+    @Nullable
+    EventFd kick;
+
+    @Nullable
+    EventFd call;
+
+    @Nullable
+    MemorySegment inflight;
+
+    boolean ready;
+
+    /** Set while the queue is served; read by loops too, to halt it. */
+    volatile @Nullable QueueRunner runner;
+
+    QueueSettings(EventLoop loop, int size) {
+        this.loop = loop;
+        this.size = size;
+    }
+
+    QueueState stateFor(boolean packed) {
+        QueueState known = state;
+        return known != null ? known : QueueState.initial(packed);
+    }
+
+    QueueConfig config(long features, boolean packed) {
+        return new QueueConfig(
+                size, descriptorAddress, driverAddress, deviceAddress, features, stateFor(packed), inflight);
+    }
+
+    /** Forgets everything the driver set. */
+    void reset(int initialSize) {
+        size = initialSize;
+        descriptorAddress = 0;
+        driverAddress = 0;
+        deviceAddress = 0;
+        state = null;
+        inflight = null;
+        ready = false;
+        closeDescriptors();
+    }
+
+    private void closeDescriptors() {
+        if (kick != null) {
+            kick.close();
+            kick = null;
+        }
+        if (call != null) {
+            call.close();
+            call = null;
+        }
+    }
+}

@@ -1,0 +1,63 @@
+package io.fairlead.devices.blk;
+
+import java.io.IOException;
+
+/**
+ * The storage behind a block device. All calls but {@link #close} are thread-safe and run on the data path: they return a
+ * count or 0, or a negative error number, and neither throw nor allocate. Offsets and counts are bytes, inside the
+ * capacity and more than 0; vectors are {@code struct iovec} at a host address.
+ */
+interface BlkBackend extends AutoCloseable {
+    /** What the storage is, for messages. */
+    String subject();
+
+    /** Capacity, a multiple of the block size. */
+    long byteCount();
+
+    boolean readOnly();
+
+    /** What addresses, offsets and lengths of all I/O are to be multiples of; 1 for anything. */
+    int alignmentBytes();
+
+    /**
+     * Reads what can be had without waiting.
+     *
+     * @return bytes read, perhaps not all; {@code -EAGAIN} where the caller shall {@link #read} from a thread that may
+     *     wait
+     */
+    long readNow(long iovecAddress, int iovecCount, long offset);
+
+    /** Writes what can be taken without waiting; as {@link #readNow}. */
+    long writeNow(long iovecAddress, int iovecCount, long offset);
+
+    /** Reads and waits; possibly less than asked for, but never 0: the end of the storage is an error. */
+    long read(long iovecAddress, int iovecCount, long offset);
+
+    /** Writes and waits; possibly less than asked for. */
+    long write(long iovecAddress, int iovecCount, long offset);
+
+    /**
+     * Makes all writes durable that ended before the call. A failure lasts: what was lost is never called durable later.
+     */
+    int flush();
+
+    /** Drops the content of a range, as far as the storage can. */
+    int discard(long offset, long byteCount);
+
+    /**
+     * Zeroes a range.
+     *
+     * @param mayUnmap whether the storage may give the space back
+     */
+    int writeZeroes(long offset, long byteCount, boolean mayUnmap);
+
+    /**
+     * Takes another capacity; the storage grows where it is shorter and is never shortened.
+     *
+     * @throws IOException where it cannot have that size
+     */
+    void resize(long newBytes) throws IOException;
+
+    @Override
+    void close();
+}

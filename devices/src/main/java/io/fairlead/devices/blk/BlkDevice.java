@@ -1,0 +1,186 @@
+package io.fairlead.devices.blk;
+
+import io.fairlead.devices.base.QueueHandler;
+import io.fairlead.devices.base.QueueRunner;
+import io.fairlead.devices.base.SoftwareDevice;
+import io.fairlead.devices.base.WorkerPool;
+import io.fairlead.linux.Errno;
+import io.fairlead.vdpa.ConfigSpace;
+import io.fairlead.vdpa.loop.EventLoopGroup;
+import io.fairlead.virtio.BlkConfig;
+import io.fairlead.virtio.BlkRequest;
+import io.fairlead.virtio.DeviceId;
+import io.fairlead.virtio.Feature;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.util.BitSet;
+import java.util.concurrent.atomic.AtomicLong;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A virtio disk over a raw file or a block device of the host (virtio 1.4, 5.2).
+ *
+ * <p>IN_ORDER is not offered: with it a finished request stays invisible until all before it are finished, and one slow
+ * request would hold up the whole queue.
+ *
+ * <p>The cache is write-back where the driver took FLUSH and did not switch it off (5.2.5.2); otherwise every write is
+ * durable before it completes.
+ */
+public final class BlkDevice extends SoftwareDevice {
+    /** The most ranges of one DISCARD or WRITE_ZEROES request. */
+    static final int MAX_RANGES = 64;
+
+    /** The most sectors of one such range: 2 GiB. */
+    static final int MAX_RANGE_SECTORS = 1 << 22;
+
+    /** The most data segments of one request: 1 MiB in pages, and a whole queue of 256 with header and status. */
+    private static final int MAX_SEGMENTS = 254;
+
+    /** Workers of one device, so that as many requests wait for the storage at a time. */
+    private static final int MAX_WORKERS = 32;
+
+    private static final Logger LOG = LoggerFactory.getLogger(BlkDevice.class);
+
+    private final BlkBackend backend;
+    private final WorkerPool workers;
+    private final MemorySegment id;
+    private final AtomicLong errors = new AtomicLong();
+    private volatile boolean writeBack = true;
+
+    BlkDevice(String name, BlkSettings settings, BlkBackend backend, ConfigSpace config, EventLoopGroup loops) {
+        super(name, DeviceId.BLOCK, features(settings), settings.queueCount(), settings.queueSize(), config, loops);
+        this.backend = backend;
+        workers = new WorkerPool(name, MAX_WORKERS);
+        byte[] serial = new byte[BlkRequest.ID_BYTES];
+        byte[] characters = settings.serial().getBytes(StandardCharsets.US_ASCII);
+        System.arraycopy(characters, 0, serial, 0, characters.length);
+        id = MemorySegment.ofArray(serial);
+    }
+
+    /**
+     * Opens the storage and makes the device.
+     *
+     * @param loops serve the queues; closed by their owner after the device
+     * @throws IOException where the storage is unfit; says why
+     */
+    public static BlkDevice create(String name, BlkSettings settings, EventLoopGroup loops) throws IOException {
+        RawFile file = RawFile.open(settings);
+        ConfigSpace config = config(settings, file.byteCount(), file.blockSizeBytes(), file.physicalBlockBytes());
+        return new BlkDevice(name, settings, file, config, loops);
+    }
+
+    static long features(BlkSettings settings) {
+        long features = RING_FEATURES
+                | BlkConfig.F_SEG_MAX
+                | BlkConfig.F_BLK_SIZE
+                | BlkConfig.F_FLUSH
+                | BlkConfig.F_TOPOLOGY
+                | BlkConfig.F_CONFIG_WCE
+                | BlkConfig.F_MQ;
+        if (settings.readOnly()) {
+            return features | BlkConfig.F_RO;
+        }
+        return features | BlkConfig.F_WRITE_ZEROES | (settings.discard() ? BlkConfig.F_DISCARD : 0);
+    }
+
+    static ConfigSpace config(BlkSettings settings, long byteCount, int blockSizeBytes, int physicalBlockBytes) {
+        BitSet driverWritable = new BitSet();
+        driverWritable.set(BlkConfig.WRITEBACK.offset());
+        ConfigSpace config = new ConfigSpace(BlkConfig.BYTES, driverWritable);
+        int blockSectors = blockSizeBytes >> BlkRequest.SECTOR_SHIFT;
+        int physicalBlocks = Integer.highestOneBit(physicalBlockBytes) / blockSizeBytes;
+        config.update(bytes -> {
+            BlkConfig.CAPACITY_SECTORS.write(bytes, byteCount >> BlkRequest.SECTOR_SHIFT);
+            BlkConfig.SEG_MAX.write(bytes, Math.min(MAX_SEGMENTS, settings.queueSize() - 2));
+            BlkConfig.BLOCK_SIZE_BYTES.write(bytes, blockSizeBytes);
+            BlkConfig.PHYSICAL_BLOCK_EXP.write(bytes, Integer.numberOfTrailingZeros(physicalBlocks));
+            BlkConfig.MIN_IO_BLOCKS.write(bytes, physicalBlocks);
+            BlkConfig.WRITEBACK.write(bytes, 1);
+            BlkConfig.NUM_QUEUES.write(bytes, settings.queueCount());
+            if (!settings.readOnly()) {
+                BlkConfig.MAX_WRITE_ZEROES_SECTORS.write(bytes, MAX_RANGE_SECTORS);
+                BlkConfig.MAX_WRITE_ZEROES_SEGMENTS.write(bytes, MAX_RANGES);
+                BlkConfig.WRITE_ZEROES_MAY_UNMAP.write(bytes, 1);
+                if (settings.discard()) {
+                    BlkConfig.MAX_DISCARD_SECTORS.write(bytes, MAX_RANGE_SECTORS);
+                    BlkConfig.MAX_DISCARD_SEGMENTS.write(bytes, MAX_RANGES);
+                    BlkConfig.DISCARD_ALIGNMENT_SECTORS.write(bytes, (long) blockSectors * physicalBlocks);
+                }
+            }
+        });
+        return config;
+    }
+
+    /**
+     * Changes the capacity and tells the driver. Storage that is shorter grows; none is ever shortened. The driver learns
+     * of a smaller capacity too late for requests under way, which then fail.
+     *
+     * @param newBytes a positive multiple of the block size
+     * @throws IOException where the storage cannot have that size; nothing has changed then
+     */
+    public synchronized void resize(long newBytes) throws IOException {
+        backend.resize(newBytes);
+        config().update(bytes -> BlkConfig.CAPACITY_SECTORS.write(bytes, newBytes >> BlkRequest.SECTOR_SHIFT));
+        configChanged();
+    }
+
+    /** Capacity. Any thread. */
+    public long byteCount() {
+        return backend.byteCount();
+    }
+
+    @Override
+    protected QueueHandler handler(int queue, QueueRunner runner, long features) {
+        return new BlkRequestHandler(this, runner, backend, workers, features);
+    }
+
+    @Override
+    protected void configWritten() {
+        MemorySegment value = MemorySegment.ofArray(new byte[1]);
+        config().read(BlkConfig.WRITEBACK.offset(), value);
+        writeBack = value.get(ValueLayout.JAVA_BYTE, 0) != 0;
+    }
+
+    @Override
+    protected void driverReset() {
+        writeBack = true;
+        config().update(bytes -> BlkConfig.WRITEBACK.write(bytes, 1));
+    }
+
+    @Override
+    protected void release() {
+        workers.close();
+        backend.close();
+    }
+
+    // ---- for the queues ----
+
+    /** Whether a write has to be durable before it completes. */
+    boolean isWriteThrough(long driverFeatures) {
+        return !Feature.has(driverFeatures, BlkConfig.F_FLUSH)
+                || (Feature.has(driverFeatures, BlkConfig.F_CONFIG_WCE) && !writeBack);
+    }
+
+    /** What GET_ID answers: {@link BlkRequest#ID_BYTES} bytes. Read only. */
+    MemorySegment id() {
+        return id;
+    }
+
+    /** Logs the first, second, fourth and so on error of the storage. */
+    void reportError(int requestType, int errno) {
+        long count = errors.incrementAndGet();
+        if (Long.bitCount(count) == 1) {
+            LOG.warn(
+                    "{}: {} of {} failed: {} ({}); {} failed so far",
+                    name(),
+                    BlkRequest.typeName(requestType),
+                    backend.subject(),
+                    Errno.name(errno),
+                    Errno.text(errno),
+                    count);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+package io.fairlead.devices.blk;
+
+import io.fairlead.vdpa.ManagementDevice;
+import io.fairlead.vdpa.VdpaDevice;
+import io.fairlead.vdpa.loop.EventLoopGroup;
+import io.fairlead.virtio.DeviceId;
+import java.io.IOException;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Creates disks. Attributes: {@code path} (needed), {@code read-only}, {@code direct}, {@code locked}, {@code discard}
+ * (on or off), {@code queues}, {@code queue-size}, {@code serial}, {@code block-size}; what they mean stands at {@link
+ * BlkSettings}.
+ */
+public final class BlkManagement implements ManagementDevice {
+    private static final String ATTRIBUTES =
+            "path, read-only, direct, locked, discard, queues, queue-size, serial, block-size";
+
+    private final String name;
+    private final EventLoopGroup loops;
+
+    /** @param loops serve all disks; closed by their owner after the disks */
+    public BlkManagement(String name, EventLoopGroup loops) {
+        this.name = name;
+        this.loops = loops;
+    }
+
+    @Override
+    public String name() {
+        return name;
+    }
+
+    @Override
+    public Set<Integer> deviceIds() {
+        return Set.of(DeviceId.BLOCK);
+    }
+
+    @Override
+    public VdpaDevice add(String deviceName, int deviceId, Map<String, String> attributes) throws IOException {
+        if (deviceId != DeviceId.BLOCK) {
+            throw new IllegalArgumentException(
+                    "%s creates block devices (virtio id %d), not id %d".formatted(name, DeviceId.BLOCK, deviceId));
+        }
+        return BlkDevice.create(deviceName, settings(attributes), loops);
+    }
+
+    /** @throws IllegalArgumentException where an attribute is unknown, missing or wrong */
+    static BlkSettings settings(Map<String, String> attributes) {
+        String path = attributes.get("path");
+        if (path == null || path.isEmpty()) {
+            throw new IllegalArgumentException("path: a disk needs one, such as path=/var/lib/images/a.raw");
+        }
+        BlkSettings settings;
+        try {
+            settings = BlkSettings.of(Path.of(path));
+        } catch (InvalidPathException e) {
+            throw new IllegalArgumentException("path: " + e.getMessage(), e);
+        }
+        for (Map.Entry<String, String> attribute : attributes.entrySet()) {
+            settings = with(settings, attribute.getKey(), attribute.getValue());
+        }
+        return settings;
+    }
+
+    private static BlkSettings with(BlkSettings settings, String key, String value) {
+        return switch (key) {
+            case "path" -> settings;
+            case "read-only" -> settings.withReadOnly(onOrOff(key, value));
+            case "direct" -> settings.withDirect(onOrOff(key, value));
+            case "locked" -> settings.withLocked(onOrOff(key, value));
+            case "discard" -> settings.withDiscard(onOrOff(key, value));
+            case "queues" -> settings.withQueueCount(number(key, value));
+            case "queue-size" -> settings.withQueueSize(number(key, value));
+            case "serial" -> settings.withSerial(value);
+            case "block-size" -> settings.withBlockSizeBytes(number(key, value));
+            default ->
+                throw new IllegalArgumentException(
+                        "%s: a disk has no such attribute; it has: %s".formatted(key, ATTRIBUTES));
+        };
+    }
+
+    private static boolean onOrOff(String key, String value) {
+        return switch (value) {
+            case "on" -> true;
+            case "off" -> false;
+            default -> throw new IllegalArgumentException("%s: '%s' is neither on nor off".formatted(key, value));
+        };
+    }
+
+    private static int number(String key, String value) {
+        try {
+            return Integer.parseInt(value);
+        } catch (NumberFormatException e) {
+            throw new IllegalArgumentException("%s: '%s' is not a number".formatted(key, value), e);
+        }
+    }
+}

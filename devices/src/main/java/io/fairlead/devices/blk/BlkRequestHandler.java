@@ -1,0 +1,227 @@
+package io.fairlead.devices.blk;
+
+import io.fairlead.devices.base.CompletionQueue;
+import io.fairlead.devices.base.QueueHandler;
+import io.fairlead.devices.base.QueueRunner;
+import io.fairlead.devices.base.TaskList;
+import io.fairlead.devices.base.WorkerPool;
+import io.fairlead.virtio.BlkConfig;
+import io.fairlead.virtio.BlkRequest;
+import io.fairlead.virtio.DescriptorChain;
+import io.fairlead.virtio.Feature;
+import io.fairlead.virtio.GuestFaultException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * The requests of one queue (virtio 1.4, 5.2.6). What needs no wait is done at once on the queue's thread, everything
+ * else by the device's workers, so that no request waits for a slow one before it.
+ */
+final class BlkRequestHandler implements QueueHandler {
+    private final BlkDevice device;
+    private final QueueRunner runner;
+    private final BlkBackend backend;
+    private final WorkerPool workers;
+    private final long features;
+    private final CompletionQueue completions;
+    private final TaskList gathered = new TaskList();
+    private final MemorySegment header = MemorySegment.ofArray(new long[BlkRequest.HEADER_BYTES / Long.BYTES]);
+    private final MemorySegment range = MemorySegment.ofArray(new long[BlkRequest.SEGMENT_BYTES / Long.BYTES]);
+    private final MemorySegment statusByte = MemorySegment.ofArray(new byte[1]);
+
+    BlkRequestHandler(BlkDevice device, QueueRunner runner, BlkBackend backend, WorkerPool workers, long features) {
+        this.device = device;
+        this.runner = runner;
+        this.backend = backend;
+        this.workers = workers;
+        this.features = features;
+        completions = new CompletionQueue(runner);
+    }
+
+    @Override
+    public void handle(DescriptorChain chain) throws GuestFaultException {
+        if (chain.readableBytes() < BlkRequest.HEADER_BYTES) {
+            throw new GuestFaultException("a request has %d readable bytes, less than its header of %d"
+                    .formatted(chain.readableBytes(), BlkRequest.HEADER_BYTES));
+        }
+        if (chain.writableBytes() < BlkRequest.STATUS_BYTES) {
+            throw new GuestFaultException("a request has no room for its status");
+        }
+        chain.read(0, header, 0, BlkRequest.HEADER_BYTES);
+        int type = header.get(ValueLayout.JAVA_INT, BlkRequest.TYPE_OFFSET);
+        long sector = header.get(ValueLayout.JAVA_LONG, BlkRequest.SECTOR_OFFSET);
+        switch (type) {
+            case BlkRequest.IN -> read(chain, sector);
+            case BlkRequest.OUT -> write(chain, sector);
+            case BlkRequest.FLUSH -> gather(task(chain).command(type, 0).durable(true));
+            case BlkRequest.GET_ID -> identify(chain);
+            case BlkRequest.DISCARD -> ranges(chain, type, BlkConfig.F_DISCARD);
+            case BlkRequest.WRITE_ZEROES -> ranges(chain, type, BlkConfig.F_WRITE_ZEROES);
+            default -> answer(chain, BlkRequest.STATUS_UNSUPP, 0, 0);
+        }
+    }
+
+    private void read(DescriptorChain chain, long sector) {
+        long count = chain.writableBytes() - BlkRequest.STATUS_BYTES;
+        if (!isTransfer(sector, count)) {
+            answer(chain, BlkRequest.STATUS_IOERR, 0, 0);
+            return;
+        }
+        if (count == 0) {
+            answer(chain, BlkRequest.STATUS_OK, 0, 0);
+            return;
+        }
+        long offset = sector << BlkRequest.SECTOR_SHIFT;
+        int first = chain.readableCount();
+        int segments = chain.segmentCount() - first - 1;
+        if (chain.segmentBytes(chain.segmentCount() - 1) != BlkRequest.STATUS_BYTES || !isFit(chain, first, segments)) {
+            segments = 0;
+        } else if (backend.readNow(chain.iovecAddress(first), segments, offset) == count) {
+            answer(chain, BlkRequest.STATUS_OK, count, 0);
+            return;
+        }
+        gather(task(chain).transfer(BlkRequest.IN, offset, count, first, segments));
+    }
+
+    private void write(DescriptorChain chain, long sector) {
+        long count = chain.readableBytes() - BlkRequest.HEADER_BYTES;
+        if (backend.readOnly() || !isTransfer(sector, count)) {
+            answer(chain, BlkRequest.STATUS_IOERR, 0, 0);
+            return;
+        }
+        if (count == 0) {
+            answer(chain, BlkRequest.STATUS_OK, 0, 0);
+            return;
+        }
+        long offset = sector << BlkRequest.SECTOR_SHIFT;
+        boolean durable = device.isWriteThrough(features);
+        int first = 1;
+        int segments = chain.readableCount() - 1;
+        if (chain.segmentBytes(0) != BlkRequest.HEADER_BYTES || !isFit(chain, first, segments)) {
+            segments = 0;
+        } else if (!durable && backend.writeNow(chain.iovecAddress(first), segments, offset) == count) {
+            answer(chain, BlkRequest.STATUS_OK, 0, count);
+            return;
+        }
+        gather(task(chain)
+                .transfer(BlkRequest.OUT, offset, count, first, segments)
+                .durable(durable));
+    }
+
+    private boolean isTransfer(long sector, long byteCount) {
+        return byteCount % BlkRequest.SECTOR_BYTES == 0
+                && BlkRange.isInside(sector, byteCount >> BlkRequest.SECTOR_SHIFT, backend.byteCount());
+    }
+
+    /** Whether the storage can use the segments where they lie. */
+    private boolean isFit(DescriptorChain chain, int first, int count) {
+        int mask = backend.alignmentBytes() - 1;
+        if (mask != 0) {
+            for (int i = first; i < first + count; i++) {
+                if (((chain.segmentHostAddress(i) | chain.segmentBytes(i)) & mask) != 0) {
+                    return false;
+                }
+            }
+        }
+        return count > 0;
+    }
+
+    private void identify(DescriptorChain chain) {
+        MemorySegment id = device.id();
+        int count = (int) Math.min(chain.writableBytes() - BlkRequest.STATUS_BYTES, id.byteSize());
+        chain.write(0, id, 0, count);
+        answer(chain, BlkRequest.STATUS_OK, count, 0);
+    }
+
+    private void ranges(DescriptorChain chain, int type, long feature) {
+        long count = chain.readableBytes() - BlkRequest.HEADER_BYTES;
+        byte status = Feature.has(features, feature) ? checkRanges(chain, type, count) : BlkRequest.STATUS_UNSUPP;
+        if (status == BlkRequest.STATUS_OK) {
+            gather(task(chain).command(type, count).durable(device.isWriteThrough(features)));
+        } else {
+            answer(chain, status, 0, 0);
+        }
+    }
+
+    private byte checkRanges(DescriptorChain chain, int type, long byteCount) {
+        if (backend.readOnly()
+                || byteCount % BlkRequest.SEGMENT_BYTES != 0
+                || byteCount > (long) BlkDevice.MAX_RANGES * BlkRequest.SEGMENT_BYTES) {
+            return BlkRequest.STATUS_IOERR;
+        }
+        int known = type == BlkRequest.WRITE_ZEROES ? BlkRequest.SEGMENT_FLAG_UNMAP : 0;
+        for (long at = 0; at < byteCount; at += BlkRequest.SEGMENT_BYTES) {
+            chain.read(BlkRequest.HEADER_BYTES + at, range, 0, BlkRequest.SEGMENT_BYTES);
+            if ((BlkRange.flags(range) & ~known) != 0) {
+                return BlkRequest.STATUS_UNSUPP;
+            }
+            if (BlkRange.sectorCount(range) > BlkDevice.MAX_RANGE_SECTORS
+                    || !BlkRange.isInside(BlkRange.sector(range), BlkRange.sectorCount(range), backend.byteCount())) {
+                return BlkRequest.STATUS_IOERR;
+            }
+        }
+        return BlkRequest.STATUS_OK;
+    }
+
+    private BlkTask task(DescriptorChain chain) {
+        if (chain.attachment() instanceof BlkTask task) {
+            return task;
+        }
+        BlkTask task = new BlkTask(this, backend, completions, chain);
+        chain.attachment(task);
+        return task;
+    }
+
+    private void gather(BlkTask task) {
+        gathered.add(task);
+    }
+
+    @Override
+    public void endBatch() {
+        if (gathered.size() > 0) {
+            workers.submit(gathered);
+        }
+    }
+
+    @Override
+    public boolean poll() {
+        return completions.finishAll();
+    }
+
+    @Override
+    public boolean hasWork() {
+        return !completions.isEmpty();
+    }
+
+    /** A worker is done with a request. On the queue's thread. */
+    void finish(BlkTask task) {
+        DescriptorChain chain = task.chain();
+        Throwable fault = task.fault();
+        if (fault != null) {
+            runner.abandon(chain, fault);
+            return;
+        }
+        byte status = BlkRequest.STATUS_OK;
+        if (task.result() != 0) {
+            status = BlkRequest.STATUS_IOERR;
+            device.reportError(task.type(), -task.result());
+        }
+        long done = status == BlkRequest.STATUS_OK ? task.byteCount() : 0;
+        try {
+            answer(chain, status, task.type() == BlkRequest.IN ? done : 0, task.type() == BlkRequest.OUT ? done : 0);
+        } catch (RuntimeException | InternalError e) {
+            runner.abandon(chain, e);
+        }
+    }
+
+    /** Writes the status and gives the request back; all its writable bytes count as written, the status being the last. */
+    private void answer(DescriptorChain chain, byte status, long readBytes, long writtenBytes) {
+        statusByte.set(ValueLayout.JAVA_BYTE, 0, status);
+        chain.write(chain.writableBytes() - BlkRequest.STATUS_BYTES, statusByte, 0, BlkRequest.STATUS_BYTES);
+        runner.statistics().countRequests(1, readBytes, writtenBytes);
+        if (status != BlkRequest.STATUS_OK) {
+            runner.statistics().countFailedRequest();
+        }
+        runner.complete(chain, chain.writableBytes());
+    }
+}

@@ -1,0 +1,279 @@
+package io.fairlead.devices.blk;
+
+import io.fairlead.linux.BlockDevice;
+import io.fairlead.linux.Errno;
+import io.fairlead.linux.Fd;
+import io.fairlead.linux.FileIo;
+import io.fairlead.linux.FileStatus;
+import io.fairlead.linux.LinuxException;
+import io.fairlead.linux.Mapping;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A raw image file or a block device of the host. */
+final class RawFile implements BlkBackend {
+    private static final Logger LOG = LoggerFactory.getLogger(RawFile.class);
+    private static final int MAX_ALIGNMENT_BYTES = 4096;
+    private static final int ZERO_CHUNK_BYTES = 1 << 20;
+
+    private final Fd fd;
+    private final int raw;
+    private final boolean blockDevice;
+    private final boolean readOnly;
+    private final int alignmentBytes;
+    private final int blockSizeBytes;
+    private final int physicalBlockBytes;
+    private final FlushGate flushGate;
+    private volatile long byteCount;
+
+    /** What the file system has said it cannot do. */
+    private volatile boolean readNowRefused;
+
+    private volatile boolean writeNowRefused;
+
+    /** The file ended before the capacity did: what was there is lost and writes would hide it. */
+    private volatile boolean truncated;
+
+    private RawFile(Fd fd, FileStatus status, BlkSettings settings) throws IOException {
+        this.fd = fd;
+        raw = fd.raw();
+        blockDevice = status.isBlockDevice();
+        readOnly = settings.readOnly();
+        byteCount = blockDevice ? BlockDevice.sizeBytes(fd) : status.sizeBytes();
+        alignmentBytes = settings.direct() ? directAlignment(fd, byteCount) : 1;
+        int smallest = Math.max(512, Math.max(alignmentBytes, blockDevice ? BlockDevice.logicalBlockBytes(fd) : 512));
+        blockSizeBytes = settings.blockSizeBytes() == 0 ? smallest : settings.blockSizeBytes();
+        if (blockSizeBytes < smallest) {
+            throw new IOException("%s: block-size %d is too small: it does I/O in units of %d bytes; use block-size=%d"
+                    .formatted(fd.subject(), blockSizeBytes, smallest, smallest));
+        }
+        physicalBlockBytes =
+                Math.max(blockSizeBytes, blockDevice ? BlockDevice.physicalBlockBytes(fd) : status.blockSizeBytes());
+        if (byteCount == 0 || byteCount % blockSizeBytes != 0) {
+            throw new IOException(("%s: its size of %d bytes is not a positive multiple of the block size %d; give it"
+                            + " one by truncate -s")
+                    .formatted(fd.subject(), byteCount, blockSizeBytes));
+        }
+        flushGate = new FlushGate(raw, fd.subject());
+    }
+
+    /**
+     * Opens the file of a device's settings.
+     *
+     * @throws IOException where it is missing, may not be opened, is of another kind, is locked by another, or has a size
+     *     that is no disk's; says which
+     */
+    static RawFile open(BlkSettings settings) throws IOException {
+        int flags = (settings.readOnly() ? FileIo.O_RDONLY : FileIo.O_RDWR) | (settings.direct() ? FileIo.O_DIRECT : 0);
+        requireDisk(settings);
+        Fd fd = openOrExplain(settings, flags);
+        try {
+            FileStatus status = FileIo.status(fd);
+            if (status.isBlockDevice() && !settings.readOnly() && BlockDevice.isReadOnly(fd)) {
+                throw new IOException(settings.path() + " is a read-only block device; use read-only=on");
+            }
+            if (settings.locked() && !FileIo.tryLock(fd, !settings.readOnly())) {
+                throw new IOException(("%s is in use: another process or device holds a lock on it; stop that one, or"
+                                + " use read-only=on in all of them")
+                        .formatted(settings.path()));
+            }
+            return new RawFile(fd, status, settings);
+        } catch (IOException | RuntimeException e) {
+            fd.close();
+            throw e;
+        }
+    }
+
+    /** Before the file is opened for I/O: the open of a pipe would wait for its other end. */
+    private static void requireDisk(BlkSettings settings) throws IOException {
+        try (Fd probe = FileIo.open(settings.path(), FileIo.O_PATH, 0)) {
+            FileStatus status = FileIo.status(probe);
+            if (!status.isRegular() && !status.isBlockDevice()) {
+                throw new IOException("%s is %s; a disk needs a regular file or a block device"
+                        .formatted(settings.path(), status.isFolder() ? "a directory" : "a special file"));
+            }
+        }
+    }
+
+    private static Fd openOrExplain(BlkSettings settings, int flags) throws IOException {
+        try {
+            return FileIo.open(settings.path(), flags, 0);
+        } catch (LinuxException e) {
+            String hint = switch (e.errno()) {
+                case Errno.EROFS, Errno.EACCES, Errno.EPERM ->
+                    settings.readOnly() ? null : e.getMessage() + "; read-only=on needs no right to write";
+                case Errno.EINVAL ->
+                    settings.direct() ? e.getMessage() + "; its file system may not know direct=on" : null;
+                default -> null;
+            };
+            throw hint == null ? e : new IOException(hint, e);
+        }
+    }
+
+    /** The smallest unit of direct I/O: tried by reading, as file systems and devices differ. */
+    private static int directAlignment(Fd fd, long byteCount) throws IOException {
+        try (Mapping buffer = Mapping.anonymous(2L * MAX_ALIGNMENT_BYTES)) {
+            long base = buffer.segment().address();
+            for (int unit = 512; unit <= MAX_ALIGNMENT_BYTES && unit <= byteCount; unit *= 2) {
+                if (FileIo.pread(fd.raw(), base + unit, unit, 0) >= 0) {
+                    return unit;
+                }
+            }
+        }
+        throw new IOException(fd.subject() + " cannot be read with direct=on; use direct=off");
+    }
+
+    int blockSizeBytes() {
+        return blockSizeBytes;
+    }
+
+    int physicalBlockBytes() {
+        return physicalBlockBytes;
+    }
+
+    @Override
+    public String subject() {
+        return fd.subject();
+    }
+
+    @Override
+    public long byteCount() {
+        return byteCount;
+    }
+
+    @Override
+    public boolean readOnly() {
+        return readOnly;
+    }
+
+    @Override
+    public int alignmentBytes() {
+        return alignmentBytes;
+    }
+
+    @Override
+    public long readNow(long iovecAddress, int iovecCount, long offset) {
+        if (readNowRefused || alignmentBytes > 1) {
+            return -Errno.EAGAIN;
+        }
+        long result = FileIo.preadv2(raw, iovecAddress, iovecCount, offset, FileIo.RWF_NOWAIT);
+        if (result == -Errno.EOPNOTSUPP) {
+            readNowRefused = true;
+            return -Errno.EAGAIN;
+        }
+        return result == 0 ? -Errno.EAGAIN : result;
+    }
+
+    @Override
+    public long writeNow(long iovecAddress, int iovecCount, long offset) {
+        if (writeNowRefused || truncated || alignmentBytes > 1) {
+            return -Errno.EAGAIN;
+        }
+        long result = FileIo.pwritev2(raw, iovecAddress, iovecCount, offset, FileIo.RWF_NOWAIT);
+        if (result == -Errno.EOPNOTSUPP) {
+            writeNowRefused = true;
+            return -Errno.EAGAIN;
+        }
+        return result;
+    }
+
+    @Override
+    public long read(long iovecAddress, int iovecCount, long offset) {
+        long result = FileIo.preadv2(raw, iovecAddress, iovecCount, offset, 0);
+        return result == 0 ? endOfFile(offset) : result;
+    }
+
+    private int endOfFile(long offset) {
+        if (!truncated) {
+            truncated = true;
+            LOG.error(
+                    "{}: ends at or before byte {} and not at its capacity of {}: cut short while in use; it takes no"
+                            + " writes until the device is created again",
+                    subject(),
+                    offset,
+                    byteCount);
+        }
+        return -Errno.EIO;
+    }
+
+    @Override
+    public long write(long iovecAddress, int iovecCount, long offset) {
+        return truncated ? -Errno.EIO : FileIo.pwritev2(raw, iovecAddress, iovecCount, offset, 0);
+    }
+
+    @Override
+    public int flush() {
+        return readOnly ? 0 : flushGate.flush();
+    }
+
+    @Override
+    public int discard(long offset, long byteCount) {
+        int result = blockDevice
+                ? BlockDevice.discard(raw, offset, byteCount)
+                : FileIo.fallocate(raw, FileIo.FALLOC_FL_PUNCH_HOLE | FileIo.FALLOC_FL_KEEP_SIZE, offset, byteCount);
+        // The content may stay (virtio 1.4, 5.2.6.2): where the storage cannot, nothing needs to be done.
+        return result == -Errno.EOPNOTSUPP ? 0 : result;
+    }
+
+    @Override
+    public int writeZeroes(long offset, long byteCount, boolean mayUnmap) {
+        if (truncated) {
+            return -Errno.EIO;
+        }
+        int result = -Errno.EOPNOTSUPP;
+        if (mayUnmap) {
+            result = FileIo.fallocate(raw, FileIo.FALLOC_FL_PUNCH_HOLE | FileIo.FALLOC_FL_KEEP_SIZE, offset, byteCount);
+        }
+        if (result == -Errno.EOPNOTSUPP) {
+            result = FileIo.fallocate(raw, FileIo.FALLOC_FL_ZERO_RANGE | FileIo.FALLOC_FL_KEEP_SIZE, offset, byteCount);
+        }
+        return result == -Errno.EOPNOTSUPP ? writeZeroBytes(offset, byteCount) : result;
+    }
+
+    private int writeZeroBytes(long offset, long byteCount) {
+        try (Mapping zeroes = Mapping.anonymous(ZERO_CHUNK_BYTES);
+                Mapping vector = Mapping.anonymous(16)) {
+            MemorySegment iovec = vector.segment();
+            iovec.set(ValueLayout.JAVA_LONG, 0, zeroes.segment().address());
+            long done = 0;
+            while (done < byteCount) {
+                iovec.set(ValueLayout.JAVA_LONG, 8, Math.min(ZERO_CHUNK_BYTES, byteCount - done));
+                long result = write(iovec.address(), 1, offset + done);
+                if (result <= 0) {
+                    return result == 0 ? -Errno.EIO : (int) result;
+                }
+                done += result;
+            }
+            return 0;
+        } catch (LinuxException e) {
+            return -e.errno();
+        }
+    }
+
+    @Override
+    public void resize(long newBytes) throws IOException {
+        if (newBytes <= 0 || newBytes % blockSizeBytes != 0) {
+            throw new IOException("%s: new size %d is not a positive multiple of the block size %d"
+                    .formatted(subject(), newBytes, blockSizeBytes));
+        }
+        long here = blockDevice ? BlockDevice.sizeBytes(fd) : FileIo.status(fd).sizeBytes();
+        if (here < newBytes) {
+            if (blockDevice || readOnly) {
+                throw new IOException("%s has %d bytes and cannot be made %d".formatted(subject(), here, newBytes));
+            }
+            int result = FileIo.ftruncate(raw, newBytes);
+            if (result < 0) {
+                throw new LinuxException("ftruncate", subject(), -result);
+            }
+        }
+        byteCount = newBytes;
+    }
+
+    @Override
+    public void close() {
+        fd.close();
+    }
+}
