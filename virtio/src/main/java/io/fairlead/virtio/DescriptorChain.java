@@ -3,6 +3,7 @@ package io.fairlead.virtio;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -236,7 +237,8 @@ public final class DescriptorChain {
      * @throws IndexOutOfBoundsException where there are fewer readable bytes; check {@link #readableBytes} before
      */
     public void read(long offset, MemorySegment target, long targetOffset, int byteCount) {
-        copy(0, readableCount, offset, target, targetOffset, byteCount, false);
+        Objects.checkFromIndexSize(offset, byteCount, readableBytes);
+        copy(0, offset, target, targetOffset, byteCount, false);
     }
 
     /**
@@ -246,21 +248,16 @@ public final class DescriptorChain {
      * @throws IndexOutOfBoundsException where there are fewer writable bytes; check {@link #writableBytes} before
      */
     public void write(long offset, MemorySegment source, long sourceOffset, int byteCount) {
-        copy(readableCount, segmentCount, offset, source, sourceOffset, byteCount, true);
+        Objects.checkFromIndexSize(offset, byteCount, writableBytes);
+        copy(readableCount, offset, source, sourceOffset, byteCount, true);
     }
 
-    private void copy(
-            int fromSegment,
-            int toSegment,
-            long offset,
-            MemorySegment other,
-            long otherOffset,
-            int byteCount,
-            boolean in) {
+    /** Copies bytes that are there, from or to the segments that begin with a given one. */
+    private void copy(int fromSegment, long offset, MemorySegment other, long otherOffset, int byteCount, boolean in) {
         long skip = offset;
         long at = otherOffset;
         long left = byteCount;
-        for (int i = fromSegment; left > 0 && i < toSegment; i++) {
+        for (int i = fromSegment; left > 0; i++) {
             long size = segmentBytes(i);
             if (skip >= size) {
                 skip -= size;
@@ -277,10 +274,6 @@ public final class DescriptorChain {
             at += here;
             left -= here;
             skip = 0;
-        }
-        if (left > 0) {
-            throw new IndexOutOfBoundsException(
-                    "%d bytes at %d run over the end of chain %d".formatted(byteCount, offset, id));
         }
     }
 
