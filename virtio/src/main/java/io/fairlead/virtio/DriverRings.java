@@ -68,6 +68,10 @@ public record DriverRings(
      */
     public static DriverRings lay(MemorySegment memory, long address, int size, long features, int indirectEntries) {
         Offsets at = new Offsets(size, features, indirectEntries);
+        if (memory.byteSize() < at.end) {
+            throw new IllegalArgumentException(
+                    "a queue of %d entries needs %d bytes, not %d".formatted(size, at.end, memory.byteSize()));
+        }
         return new DriverRings(
                 size,
                 features,
