@@ -6,9 +6,12 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 
 /**
- * Little-endian loads and stores of memory that another processor or process writes too. An unmarked load is opaque: it
- * happens once, so that a value is checked and used as the same value. Offsets are aligned to the width, except where
- * said.
+ * Little-endian loads and stores of memory that another processor or process writes too. Offsets are aligned to the width,
+ * except where said, so that none is torn.
+ *
+ * <p>An unmarked load is plain: the Java memory model reads once what the program reads once into a local, so that a value
+ * is checked and used as the same value; what orders it against other loads is an acquire or a fence before it. An
+ * unmarked store is opaque; nothing delays it for ever.
  */
 final class RingAccess {
     private static final VarHandle BYTE = ValueLayout.JAVA_BYTE.varHandle();
@@ -24,11 +27,11 @@ final class RingAccess {
     private RingAccess() {}
 
     static int loadByte(MemorySegment segment, long offset) {
-        return (byte) BYTE.getOpaque(segment, offset) & 0xff;
+        return (byte) BYTE.get(segment, offset) & 0xff;
     }
 
     static int loadShort(MemorySegment segment, long offset) {
-        return (short) SHORT.getOpaque(segment, offset) & 0xffff;
+        return (short) SHORT.get(segment, offset) & 0xffff;
     }
 
     static int loadShortAcquire(MemorySegment segment, long offset) {
@@ -36,11 +39,11 @@ final class RingAccess {
     }
 
     static int loadInt(MemorySegment segment, long offset) {
-        return (int) INT.getOpaque(segment, offset);
+        return (int) INT.get(segment, offset);
     }
 
     static long loadLong(MemorySegment segment, long offset) {
-        return (long) LONG.getOpaque(segment, offset);
+        return (long) LONG.get(segment, offset);
     }
 
     static long loadLongAcquire(MemorySegment segment, long offset) {

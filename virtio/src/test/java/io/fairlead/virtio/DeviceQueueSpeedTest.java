@@ -1,0 +1,114 @@
+package io.fairlead.virtio;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/**
+ * What the device's side costs a request: next, complete and publish in batches of 32, without the driver's part. It
+ * prints; it asserts nothing of time.
+ */
+@Tag("long")
+class DeviceQueueSpeedTest {
+    private static final int SIZE = 256;
+    private static final int BATCH = 32;
+    private static final int BATCHES = 100_000;
+    private static final int RUNS = 7;
+
+    private final DescriptorChain[] chains = new DescriptorChain[BATCH];
+
+    private HandRing ring = new HandRing(SIZE, false);
+    private int slot;
+    private boolean wrap;
+
+    @ParameterizedTest
+    @CsvSource({
+        "false,1,false,false", "false,3,false,false", "false,3,true,false", "false,1,false,true",
+        "true,1,false,false", "true,3,false,false", "true,3,true,false", "true,1,false,true"
+    })
+    void nanosecondsPerRequest(boolean packed, int descriptors, boolean indirect, boolean inflight) throws Exception {
+        ring = new HandRing(SIZE, packed);
+        slot = 0;
+        wrap = true;
+        for (int i = 0; i < BATCH; i++) {
+            chains[i] = HandRing.chain();
+        }
+        long bytes = packed ? PackedInflight.byteCount(SIZE) : SplitInflight.byteCount(SIZE);
+        @Nullable MemorySegment region = inflight ? Arena.ofAuto().allocate(bytes, 64) : null;
+        QueueConfig config = ring.config(Feature.EVENT_IDX | Feature.INDIRECT_DESC, QueueState.initial(packed), region);
+        DeviceQueue queue = DeviceQueue.create(config, ring.memory);
+        for (int i = 0; i < BATCH; i++) {
+            for (int k = 0; k < 3; k++) {
+                ring.descriptor(ring.dataOffset + 48L * i + 16L * k, ring.data(0x4000), 512, flags(packed, k), k + 1);
+            }
+        }
+        double[] perRequest = new double[RUNS];
+        for (int run = 0; run < RUNS; run++) {
+            long nanos = 0;
+            for (int batch = 0; batch < BATCHES; batch++) {
+                for (int i = 0; i < BATCH; i++) {
+                    offer(packed, i, descriptors, indirect);
+                }
+                long start = System.nanoTime();
+                int count = 0;
+                while (queue.next(chains[count % BATCH])) {
+                    count++;
+                }
+                for (int i = 0; i < count; i++) {
+                    queue.complete(chains[i], 0);
+                }
+                queue.publish();
+                nanos += System.nanoTime() - start;
+                if (count != BATCH) {
+                    assertThat(count).isEqualTo(BATCH);
+                }
+            }
+            perRequest[run] = (double) nanos / BATCHES / BATCH;
+        }
+        Arrays.sort(perRequest);
+        System.out.printf(
+                "%s, %d descriptors%s%s: %.1f ns a request (median of %d, best %.1f)%n",
+                packed ? "packed" : "split",
+                descriptors,
+                indirect ? ", indirect" : "",
+                inflight ? ", in-flight region" : "",
+                perRequest[RUNS / 2],
+                RUNS,
+                perRequest[0]);
+    }
+
+    private static int flags(boolean packed, int index) {
+        // Split: flags; packed: the id, which means nothing in a table. Both go on to the next, the split one by flag.
+        return !packed && index < 2 ? HandRing.NEXT : 0;
+    }
+
+    private void offer(boolean packed, int request, int descriptors, boolean indirect) {
+        int count = indirect ? 1 : descriptors;
+        if (packed) {
+            for (int k = 0; k < count; k++) {
+                int flags = indirect ? HandRing.INDIRECT : k < count - 1 ? HandRing.NEXT : 0;
+                long address = indirect ? ring.data(48L * request) : ring.data(0x4000);
+                ring.packed(slot, wrap, address, indirect ? 48 : 512, request, flags);
+                slot++;
+                if (slot == SIZE) {
+                    slot = 0;
+                    wrap = !wrap;
+                }
+            }
+        } else {
+            int head = request * count;
+            for (int k = 0; k < count; k++) {
+                int flags = indirect ? HandRing.INDIRECT : k < count - 1 ? HandRing.NEXT : 0;
+                long address = indirect ? ring.data(48L * request) : ring.data(0x4000);
+                ring.split(head + k, address, indirect ? 48 : 512, flags, head + k + 1);
+            }
+            ring.offer(head);
+        }
+    }
+}
