@@ -5,14 +5,17 @@ import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoop;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One device at one socket. A client that goes away may come back and is served again; while one is connected, a second
- * one is turned away. Thread-safe.
+ * One device at one socket. A client that goes away may come back and is served again. While one is served, others wait
+ * for their turn: the next one is often the same client, back before we noticed that it had gone. Thread-safe.
  */
 public final class VhostUserEndpoint implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(VhostUserEndpoint.class);
@@ -20,12 +23,18 @@ public final class VhostUserEndpoint implements AutoCloseable {
     /** Sessions need little stack; a thousand devices have a thousand of them. */
     private static final long STACK_BYTES = 256 * 1024;
 
+    /** More than so many do not wait: they are turned away. */
+    private static final int MAX_WAITING = 8;
+
+    private static final long RETRY_NANOS = 100_000_000;
+
     private final VdpaDevice device;
     private final Path path;
     private final UnixSocket listener;
     private final EventLoop acceptor;
     private final Consumer<VhostUserEndpoint> onClose;
 
+    private final Deque<UnixSocket> waiting = new ArrayDeque<>();
     private @Nullable Session session;
     private @Nullable Thread thread;
     private long sessionCount;
@@ -72,22 +81,25 @@ public final class VhostUserEndpoint implements AutoCloseable {
     synchronized void accept() {
         try {
             UnixSocket client = listener.accept();
-            if (closed || session != null) {
-                LOG.warn("{}: a second client at {} was turned away", device.name(), path);
+            if (closed || waiting.size() == MAX_WAITING) {
+                LOG.warn("{}: a client at {} was turned away", device.name(), path);
                 client.close();
-                return;
+            } else if (session != null) {
+                LOG.info("{}: a client at {} waits until another has gone", device.name(), path);
+                waiting.add(client);
+            } else {
+                start(client);
             }
-            start(client);
         } catch (IOException e) {
             LOG.warn("{}: no client accepted at {}: {}", device.name(), path, e.getMessage());
+            // The listener stays ready, so that the next try follows at once: out of descriptors, that would be a
+            // storm.
+            LockSupport.parkNanos(RETRY_NANOS);
         }
     }
 
-    private void start(UnixSocket client) throws IOException {
-        LOG.info(
-                "{}: client connected, process {}",
-                device.name(),
-                client.peerCredentials().pid());
+    private void start(UnixSocket client) {
+        LOG.info("{}: client connected", device.name());
         Session started = new Session(device, new Connection(client));
         session = started;
         sessionCount++;
@@ -102,6 +114,10 @@ public final class VhostUserEndpoint implements AutoCloseable {
         LOG.info("{}: session ended: {}", device.name(), reason);
         lastEnd = reason;
         session = null;
+        UnixSocket next = closed ? null : waiting.poll();
+        if (next != null) {
+            start(next);
+        }
     }
 
     /** Ends the client's session, removes the socket, and leaves the device reset. Again: no effect. */
@@ -113,6 +129,8 @@ public final class VhostUserEndpoint implements AutoCloseable {
                 return;
             }
             closed = true;
+            waiting.forEach(UnixSocket::close);
+            waiting.clear();
             if (session != null) {
                 session.shutdown();
             }
