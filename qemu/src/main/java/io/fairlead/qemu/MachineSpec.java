@@ -80,8 +80,7 @@ public final class MachineSpec {
         if (startPaused) {
             arguments.add("-S");
         }
-        add(arguments, "-chardev", "socket,id=qmp0,server=on,wait=off,path=" + Options.escape(monitor.toString()));
-        add(arguments, "-mon", "chardev=qmp0,mode=control");
+        add(arguments, "-qmp", "unix:" + Options.escape(monitor.toString()) + ",server=on,wait=off");
         for (int i = 0; i < serialSockets.size(); i++) {
             add(
                     arguments,

@@ -47,6 +47,17 @@ public record ProgramRoot(Path directory) {
     }
 
     /**
+     * The command line that starts a program which decides what to do by the name it is called by.
+     *
+     * @param name the program's first word
+     * @param program its path without the leading slash
+     */
+    public List<String> commandAs(String name, String program) throws IOException {
+        Path path = file(program);
+        return List.of(loader().toString(), "--library-path", libraryPath(), "--argv0", name, path.toString());
+    }
+
+    /**
      * The dynamic loader. The usual name /lib64/ld-linux-x86-64.so.2 may be an absolute link, which would lead out of
      * the folder; so the loader is taken where it really lies.
      */

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
@@ -86,7 +87,7 @@ public final class Guest implements AutoCloseable {
         switch (spec.boot) {
             case DISKLESS ->
                 builder.kernel(testbed.kernel().image(), testbed.initramfs(), arguments + " fairlead.root=none");
-            case KERNEL -> builder.kernel(testbed.kernel().image(), testbed.initramfs(), arguments);
+            case KERNEL -> builder.kernel(testbed.kernel().image(), testbed.bootInitramfs(), arguments);
             case BIOS -> {}
             case UEFI -> {
                 Path variables = folder.resolve("uefi-variables.fd");
@@ -119,7 +120,7 @@ public final class Guest implements AutoCloseable {
     public List<JsonNode> lines() {
         return results().linesSince(0).stream()
                 .map(Guest::parse)
-                .filter(java.util.Objects::nonNull)
+                .filter(Objects::nonNull)
                 .toList();
     }
 

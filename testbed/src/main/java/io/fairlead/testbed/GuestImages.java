@@ -24,33 +24,34 @@ final class GuestImages {
             "console=ttyS0 quiet panic=-1 no_timer_check tsc=reliable nokaslr" + " mitigations=off random.trust_cpu=on";
 
     /** Changed when the way images are made changes. */
-    private static final String RECIPE = "1";
+    private static final String RECIPE = "2";
 
-    private static final List<String> MODULES = List.of(
-            "qemu_fw_cfg",
-            "virtio_blk",
-            "virtio_scsi",
-            "sd_mod",
-            "ext4",
-            "crc32c_generic",
-            "crc32c_intel",
-            "virtio_net",
-            "virtiofs",
-            "9p",
-            "9pnet_virtio",
-            "virtio_rng",
-            "virtio_balloon",
-            "virtio_mem",
-            "virtio_input",
-            "vmw_vsock_virtio_transport",
-            "virtio_crypto",
-            "i2c_virtio",
-            "gpio_virtio",
-            "virtio_snd",
-            "virtio_gpu",
-            "virtio_iommu",
-            "virtio_pmem",
-            "evdev");
+    /** What it takes to reach the root disk and the job. */
+    private static final List<String> BOOT_MODULES =
+            List.of("qemu_fw_cfg", "virtio_blk", "virtio_scsi", "sd_mod", "ext4", "crc32c_generic", "crc32c_intel");
+
+    /** All virtio drivers, and what their devices are used by. */
+    private static final List<String> MODULES = Stream.concat(
+                    BOOT_MODULES.stream(),
+                    Stream.of(
+                            "virtio_net",
+                            "virtiofs",
+                            "9p",
+                            "9pnet_virtio",
+                            "virtio_rng",
+                            "virtio_balloon",
+                            "virtio_mem",
+                            "virtio_input",
+                            "vmw_vsock_virtio_transport",
+                            "virtio_crypto",
+                            "i2c_virtio",
+                            "gpio_virtio",
+                            "virtio_snd",
+                            "virtio_gpu",
+                            "virtio_iommu",
+                            "virtio_pmem",
+                            "evdev"))
+            .toList();
 
     private static final List<String> PROGRAMS = List.of(
             "usr/bin/fio",
@@ -94,9 +95,14 @@ final class GuestImages {
                 .resolve(kernel.version() + "-" + PackageSet.digest(inputs).substring(0, 8));
     }
 
-    /** The first file system. */
+    /** The first file system for a guest without a disk, with all modules. */
     Path initramfs() throws IOException {
         return directoryWithImages().resolve("initramfs.cpio");
+    }
+
+    /** The first file system that goes on to the root disk. */
+    Path bootInitramfs() throws IOException {
+        return directoryWithImages().resolve("boot.cpio");
     }
 
     /** The disk. */
@@ -122,27 +128,34 @@ final class GuestImages {
         Cache.deleteTree(directory);
         Files.createDirectories(directory);
         Path scratch = Files.createDirectories(directory.resolve("scratch"));
+        KernelModules kernelModules =
+                KernelModules.of(kernel, userland, Files.createDirectories(scratch.resolve("depmod")));
         Path modules = Files.createDirectories(scratch.resolve("modules"));
-        new KernelModules(kernel, userland).copy(MODULES, modules, Files.createDirectories(scratch.resolve("depmod")));
-
-        Path first = Files.createDirectories(scratch.resolve("initramfs"));
-        layOut(first, modules);
-        script(first.resolve("init"), "init.sh");
-        Files.createDirectories(first.resolve("root"));
-        Path initramfs = directory.resolve("initramfs.cpio");
-        try (CpioArchive archive = new CpioArchive(initramfs)) {
-            archive.tree(first);
-        }
+        kernelModules.copy(MODULES, modules);
+        Path bootModules = Files.createDirectories(scratch.resolve("boot-modules"));
+        kernelModules.copy(BOOT_MODULES, bootModules);
+        makeInitramfs(modules, scratch.resolve("initramfs"), directory.resolve("initramfs.cpio"));
+        Path boot = directory.resolve("boot.cpio");
+        makeInitramfs(bootModules, scratch.resolve("boot"), boot);
 
         Path root = Files.createDirectories(scratch.resolve("root"));
         layOut(root, modules);
         new Userland(userland).copyPrograms(PROGRAMS, root);
         setTimes(root);
-        new DiskImage(userland, scratch).make(kernel.image(), initramfs, root, directory.resolve("disk.img"));
+        new DiskImage(userland, scratch).make(kernel.image(), boot, root, directory.resolve("disk.img"));
         Cache.deleteTree(scratch);
     }
 
-    /** What both file systems have: busybox, modules, our scripts, mount points. */
+    private void makeInitramfs(Path modules, Path scratch, Path initramfs) throws IOException {
+        Path files = Files.createDirectories(scratch);
+        layOut(files, modules);
+        script(files.resolve("init"), "init.sh");
+        try (CpioArchive archive = new CpioArchive(initramfs)) {
+            archive.tree(files);
+        }
+    }
+
+    /** What all file systems have: busybox, modules, our scripts, mount points. */
     private void layOut(Path target, Path modules) throws IOException {
         for (String folder :
                 List.of("proc", "sys", "dev", "tmp", "run", "mnt", "etc", "root", "sbin", "usr/bin", "usr/sbin")) {

@@ -19,11 +19,11 @@ public final class GuestSpec {
     public enum Boot {
         /** The kernel is given directly and the guest stays in its first file system: no disk is needed. */
         DISKLESS,
-        /** The kernel is given directly; the root file system is on the disk labelled fairlead-root. */
+        /** The kernel is given directly, which takes bootindex 0; the root file system is on the disk labelled fairlead-root. */
         KERNEL,
-        /** SeaBIOS boots from the disk with the lowest bootindex. */
+        /** SeaBIOS boots from the disk with the lowest bootindex, 1 or above. */
         BIOS,
-        /** OVMF boots from the disk with the lowest bootindex. */
+        /** OVMF boots from the disk with the lowest bootindex, 1 or above. */
         UEFI
     }
 
@@ -109,15 +109,15 @@ public final class GuestSpec {
     /**
      * An ordinary disk of QEMU itself, a virtio-blk device.
      *
-     * @param bootIndex 0 or above; negative for a disk that firmware does not boot from
+     * @param bootIndex 1 or above, firmware boots from the lowest; 0 for a disk that it does not boot from
      */
     public GuestSpec disk(String id, Path image, int bootIndex) {
         String file = image.toString().replace(",", ",,");
         arguments.add("-blockdev");
         arguments.add("driver=raw,node-name=" + id + "-raw,file.driver=file,file.filename=" + file);
         arguments.add("-device");
-        arguments.add(
-                "virtio-blk-pci,id=" + id + ",drive=" + id + "-raw" + (bootIndex < 0 ? "" : ",bootindex=" + bootIndex));
+        arguments.add("virtio-blk-pci,id=" + id + ",drive=" + id + "-raw"
+                + (bootIndex == 0 ? "" : ",bootindex=" + bootIndex));
         return this;
     }
 

@@ -18,24 +18,35 @@ final class KernelModules {
 
     private final GuestKernel kernel;
     private final ProgramRoot tools;
+    private final String dependencies;
 
-    /** @param tools has kmod and busybox */
-    KernelModules(GuestKernel kernel, ProgramRoot tools) {
+    private KernelModules(GuestKernel kernel, ProgramRoot tools, String dependencies) {
         this.kernel = kernel;
         this.tools = tools;
+        this.dependencies = dependencies;
+    }
+
+    /**
+     * The modules of a kernel.
+     *
+     * @param tools has kmod and busybox
+     * @param scratch an existing folder for intermediate files
+     */
+    static KernelModules of(GuestKernel kernel, ProgramRoot tools, Path scratch) throws IOException {
+        depmod(tools, kernel.version(), kernel.root(), scratch);
+        Path list = scratch.resolve("lib/modules").resolve(kernel.version()).resolve("modules.dep");
+        return new KernelModules(kernel, tools, Files.readString(list));
     }
 
     /**
      * Copies modules into {@code target/lib/modules/VERSION}, with the indexes that modprobe reads.
      *
      * @param names module names, with underscores; those that are built in or unknown to this kernel are left out
-     * @param scratch an existing folder for intermediate files
      */
-    void copy(List<String> names, Path target, Path scratch) throws IOException {
-        depmod(kernel.root(), scratch);
-        String dependencies = Files.readString(scratch.resolve("lib/modules/" + kernel.version() + "/modules.dep"));
+    void copy(List<String> names, Path target) throws IOException {
         Path from = kernel.root().resolve("lib/modules").resolve(kernel.version());
         Path to = target.resolve("lib/modules").resolve(kernel.version());
+        Files.createDirectories(to);
         for (String file : closure(dependencies, names)) {
             Path copy = to.resolve(uncompressedName(file));
             Files.createDirectories(copy.getParent());
@@ -44,7 +55,7 @@ final class KernelModules {
         for (String index : List.of("modules.order", "modules.builtin", "modules.builtin.modinfo")) {
             Files.copy(from.resolve(index), to.resolve(index));
         }
-        depmod(target, target);
+        depmod(tools, kernel.version(), target, target);
     }
 
     /**
@@ -100,7 +111,7 @@ final class KernelModules {
         if (program.isEmpty()) {
             throw new IOException("Modules are compressed in a way that is not supported: " + from);
         }
-        ProcessBuilder builder = new ProcessBuilder(busybox().toString(), program, "-c", from.toString());
+        ProcessBuilder builder = new ProcessBuilder(Userland.busybox(tools).toString(), program, "-c", from.toString());
         builder.redirectOutput(to.toFile()).redirectError(ProcessBuilder.Redirect.DISCARD);
         try {
             int exitCode = builder.start().waitFor();
@@ -113,22 +124,11 @@ final class KernelModules {
         }
     }
 
-    private Path busybox() throws IOException {
-        return Userland.busybox(tools);
-    }
-
-    private void depmod(Path base, Path out) throws IOException {
-        Files.createDirectories(out.resolve("lib/modules").resolve(kernel.version()));
-        Path program = tools.file("usr/bin/kmod");
+    private static void depmod(ProgramRoot tools, String version, Path base, Path out) throws IOException {
+        Files.createDirectories(out.resolve("lib/modules").resolve(version));
         // kmod is one program that goes by its first word, which the loader can set.
-        String _ = Command.of(
-                        tools.loader().toString(),
-                        "--library-path",
-                        tools.libraryPath(),
-                        "--argv0",
-                        "depmod",
-                        program.toString())
-                .and("-b", base.toString(), "-o", out.toString(), kernel.version())
+        String _ = Command.of(tools.commandAs("depmod", "usr/bin/kmod"))
+                .and("-b", base.toString(), "-o", out.toString(), version)
                 .run(TIMEOUT);
     }
 }

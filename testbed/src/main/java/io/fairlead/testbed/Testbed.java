@@ -79,8 +79,13 @@ public final class Testbed implements AutoCloseable {
         return images().initramfs();
     }
 
+    /** The first file system for {@link #kernel} that goes on to the root file system of {@link #rootImage}. */
+    public Path bootInitramfs() throws IOException {
+        return images().bootInitramfs();
+    }
+
     /**
-     * A disk from which guests boot: by its boot sector, by UEFI, or with {@link #kernel} and {@link #initramfs} given
+     * A disk from which guests boot: by its boot sector, by UEFI, or with {@link #kernel} and {@link #bootInitramfs} given
      * directly. Shared: never write to it, see {@link #copyRootImage}.
      */
     public Path rootImage() throws IOException {

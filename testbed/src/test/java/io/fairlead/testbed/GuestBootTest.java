@@ -44,7 +44,7 @@ class GuestBootTest {
             try (Guest guest = testbed.start(GuestSpec.job("""
                         emit "{\\"root\\":\\"$(findfs LABEL=fairlead-root)\\"}"
                         fio --version >/dev/null && echo written >/root/proof && sync
-                        """).boot(boot).disk("disk0", disk, 0))) {
+                        """).boot(boot).disk("disk0", disk, 1))) {
                 GuestResult result = guest.awaitResult(TIMEOUT);
                 System.err.printf("%s: boot %d ms, total %d ms%n", boot, result.bootMillis(), result.totalMillis());
                 assertThat(result.status()).isZero();
