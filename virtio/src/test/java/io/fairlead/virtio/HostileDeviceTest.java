@@ -49,6 +49,7 @@ class HostileDeviceTest {
     private final class Attack {
         private final Random random;
         private final Set<Long> out = new HashSet<>();
+        private final Set<Long> published = new HashSet<>();
         private long nextToken;
         private int roomBytes;
 
@@ -80,9 +81,11 @@ class HostileDeviceTest {
                             } else {
                                 useSplit(queue);
                             }
-                            driver.publish();
+                            if (random.nextInt(3) != 0) {
+                                publish(driver);
+                            }
                             driver.enableInterrupts();
-                            pollAll(driver);
+                            pollAll(queue, driver);
                         }
                     } catch (DeviceFaultException e) {
                         faults++;
@@ -112,18 +115,34 @@ class HostileDeviceTest {
                 }
             }
             if (random.nextBoolean()) {
-                driver.publish();
+                publish(driver);
             }
         }
 
-        private void pollAll(DriverQueue driver) throws DeviceFaultException {
+        private void publish(DriverQueue driver) {
+            driver.publish();
+            published.addAll(out);
+        }
+
+        private void pollAll(Virtqueue queue, DriverQueue driver) throws DeviceFaultException {
             // More than a ring full cannot come, as nothing is added meanwhile.
             for (int i = 0; i <= driver.size(); i++) {
                 if (!driver.poll()) {
                     return;
                 }
                 usedBuffers++;
+                if (!published.contains(driver.token())) {
+                    throw new AssertionError("token " + driver.token() + " was not published");
+                }
                 back(driver.token());
+                if (driver.state() instanceof QueueState.Split state) {
+                    int index = queue.rings.deviceArea().get(ValueLayout.JAVA_SHORT, RingLayout.USED_INDEX);
+                    // Signed: what the driver took beyond the device's index is negative.
+                    if ((short) (index - state.usedIndex()) < 0
+                            || (short) (index - state.usedIndex()) >= driver.size()) {
+                        throw new AssertionError("used index " + index + " but " + state);
+                    }
+                }
                 if (driver.writtenBytes() < 0 || driver.writtenBytes() > roomBytes) {
                     throw new AssertionError("written " + driver.writtenBytes());
                 }
@@ -132,6 +151,7 @@ class HostileDeviceTest {
         }
 
         private void back(long token) {
+            published.remove(token);
             if (!out.remove(token)) {
                 throw new AssertionError("token " + token + " came back twice or from nowhere");
             }
