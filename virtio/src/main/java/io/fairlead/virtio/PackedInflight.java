@@ -106,7 +106,7 @@ public class PackedInflight {
             return false;
         }
         int entries = RingAccess.loadShort(region, DESCRIPTOR_COUNT_OFFSET);
-        if (version != VERSION || entries < size || byteCount(entries) > SplitInflight.align(region.byteSize())) {
+        if (version != VERSION || entries < size || entry(entries) > region.byteSize()) {
             throw new GuestFaultException("in-flight region of version %d for %d entries does not fit a queue of %d"
                     .formatted(version, entries, size));
         }
@@ -125,7 +125,7 @@ public class PackedInflight {
     private void initialize(QueueState.Packed state) {
         // The peer that made the region may have made it for a larger queue and said so.
         int entries = RingAccess.loadShort(region, DESCRIPTOR_COUNT_OFFSET);
-        if (entries < size || byteCount(entries) > SplitInflight.align(region.byteSize())) {
+        if (entries < size || entry(entries) > region.byteSize()) {
             entries = size;
             putShort(DESCRIPTOR_COUNT_OFFSET, entries);
         }

@@ -7,9 +7,10 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
-import java.util.TreeMap;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -65,7 +66,7 @@ class PackedKillTest {
         private final Deque<DescriptorChain> spare = new ArrayDeque<>();
 
         /** Offered and not yet seen used, by id. */
-        private final TreeMap<Integer, Offer> offered = new TreeMap<>();
+        private final Map<Integer, Offer> offered = new HashMap<>();
 
         private Place nextOffer = new Place(0, true);
         private Place nextUsed = new Place(0, true);
@@ -151,7 +152,7 @@ class PackedKillTest {
         }
 
         /** The driver takes used descriptors off a list of offers; returns where it then stands. */
-        private Place reap(HandRing from, Place start, TreeMap<Integer, Offer> offers, boolean own) {
+        private Place reap(HandRing from, Place start, Map<Integer, Offer> offers, boolean own) {
             Place place = start;
             int laps = 0;
             while (from.isUsed(place.slot, place.wrap)) {
@@ -184,7 +185,7 @@ class PackedKillTest {
         }
 
         private void restart(HandRing left, PackedInflight inflight, DescriptorChain chain) {
-            TreeMap<Integer, Offer> outstanding = new TreeMap<>(offered);
+            Map<Integer, Offer> outstanding = new HashMap<>(offered);
             Place seen = reap(left, nextUsed, outstanding, false);
             List<Integer> expected =
                     outstanding.values().stream().map(Offer::number).sorted().toList();

@@ -159,7 +159,7 @@ class SplitInflightTest {
                 }
                 queue.publish();
             } catch (GuestFaultException _) {
-                continue;
+                // What it should be.
             } catch (RuntimeException e) {
                 throw new AssertionError("seed " + seed, e);
             }

@@ -7,9 +7,10 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
-import java.util.TreeMap;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -37,7 +38,7 @@ class SplitKillTest {
     private final Deque<DescriptorChain> spare = new ArrayDeque<>();
 
     // The driver: what it offered and has not seen used, by head, with the number of the offer.
-    private final TreeMap<Integer, Integer> offered = new TreeMap<>();
+    private final Map<Integer, Integer> offered = new HashMap<>();
     private int offers;
     private int seenUsed;
     private int kills;
@@ -127,7 +128,7 @@ class SplitKillTest {
     }
 
     /** The driver takes the used elements of a ring off a list of offers; returns the index it then stands at. */
-    private static int reap(HandRing from, int seen, TreeMap<Integer, Integer> offers) {
+    private static int reap(HandRing from, int seen, Map<Integer, Integer> offers) {
         int index = seen;
         while (index != from.usedIndex()) {
             Integer offer = offers.remove(from.usedId(index));
@@ -159,7 +160,7 @@ class SplitKillTest {
     }
 
     private void restart(HandRing left, SplitInflight inflight, long features, long seed) throws GuestFaultException {
-        TreeMap<Integer, Integer> outstanding = new TreeMap<>(offered);
+        Map<Integer, Integer> outstanding = new HashMap<>(offered);
         int seen = reap(left, seenUsed, outstanding);
         // A region that was never made ready leaves the start to the state, which nothing had moved by then.
         QueueConfig config = left.config(features, new QueueState.Split(START, START), null);
