@@ -124,6 +124,11 @@ public class SplitInflight {
         if (count == 0) {
             return;
         }
+        if (!anyInflight()) {
+            // The driver may have set up a new ring since; there is nothing of the old one to take up.
+            putShort(USED_INDEX_OFFSET, ringUsedIndex);
+            return;
+        }
         int head = lastBatchHead;
         for (int i = 0; i < count; i++) {
             if (i == size || head >= size) {
@@ -134,6 +139,15 @@ public class SplitInflight {
             head = RingAccess.loadShort(region, entry(head) + ENTRY_NEXT);
         }
         putShort(USED_INDEX_OFFSET, ringUsedIndex);
+    }
+
+    private boolean anyInflight() {
+        for (int i = 0; i < size; i++) {
+            if (RingAccess.loadByte(region, entry(i) + ENTRY_INFLIGHT) != 0) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private void collectUnfinished() {

@@ -138,8 +138,22 @@ class SplitInflightTest {
         region.set(ValueLayout.JAVA_SHORT, 8, (short) 2);
         assertThatExceptionOfType(GuestFaultException.class).isThrownBy(this::queue);
         region.set(ValueLayout.JAVA_SHORT, 8, (short) 1);
+        assertThat(u16(14)).isZero();
         ring.put16(ring.deviceOffset + 2, 9);
+        region.set(ValueLayout.JAVA_BYTE, 16 + 16 * 3, (byte) 1);
         assertThatExceptionOfType(GuestFaultException.class).isThrownBy(this::queue);
+    }
+
+    @Test
+    void aNewRingMayFollowOnADrainedOne() throws Exception {
+        DeviceQueue queue = queue();
+        offer(0, 1);
+        assertThat(queue.next(chain)).isTrue();
+        queue.complete(chain, 1);
+        queue.publish();
+        ring.put16(ring.deviceOffset + 2, 0);
+        assertThat(queue().state()).isEqualTo(new QueueState.Split(0, 0));
+        assertThat(u16(14)).isZero();
     }
 
     @Test
