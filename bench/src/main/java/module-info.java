@@ -1,9 +1,10 @@
 /** Benchmarks against peers. */
 module io.fairlead.bench {
     requires static transitive org.jspecify;
-    requires io.fairlead.devices;
-    requires io.fairlead.vhostuser;
-    requires io.fairlead.testbed;
+    requires transitive io.fairlead.testbed;
+    requires java.management;
     requires tools.jackson.databind;
+
     exports io.fairlead.bench;
+    exports io.fairlead.bench.blk;
 }

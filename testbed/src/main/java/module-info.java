@@ -6,4 +6,5 @@ module io.fairlead.testbed {
     requires tools.jackson.databind;
 
     exports io.fairlead.testbed;
+    exports io.fairlead.testbed.blkio;
 }

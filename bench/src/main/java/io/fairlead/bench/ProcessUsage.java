@@ -1,0 +1,75 @@
+package io.fairlead.bench;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * What a process has used, from /proc: see proc_pid_stat(5) and proc_pid_status(5).
+ *
+ * @param cpuNanos processor time of all its threads, also ended ones, in user and kernel mode; the kernel tells it in
+ *     steps of 10 ms
+ * @param anonymousBytes resident memory of its own (RssAnon)
+ * @param fileBytes resident pages of files (RssFile)
+ * @param sharedBytes resident shared memory (RssShmem): of a device mostly its guests' memory
+ */
+public record ProcessUsage(long cpuNanos, long anonymousBytes, long fileBytes, long sharedBytes) {
+    /** USER_HZ: what /proc counts in, 100 on every architecture that Linux has in use, whatever the kernel's own rate. */
+    private static final long NANOS_PER_TICK = 10_000_000;
+
+    private static final int USER_TIME_FIELD = 14;
+    private static final int SYSTEM_TIME_FIELD = 15;
+
+    /** The fields before the name ends: pid and comm. */
+    private static final int FIELDS_BEFORE_STATE = 2;
+
+    private static final Pattern STATUS_LINE = Pattern.compile("(?m)^(Rss\\w+):\\s+(\\d+) kB$");
+
+    /**
+     * Reads it.
+     *
+     * @throws IOException where there is no such process (any more)
+     */
+    public static ProcessUsage of(long pid) throws IOException {
+        Path folder = Path.of("/proc", Long.toString(pid));
+        return parse(
+                Files.readString(folder.resolve("stat"), java.nio.charset.StandardCharsets.ISO_8859_1),
+                Files.readString(folder.resolve("status"), java.nio.charset.StandardCharsets.ISO_8859_1));
+    }
+
+    /** Resident memory without what it shares with guests. */
+    public long ownResidentBytes() {
+        return anonymousBytes + fileBytes;
+    }
+
+    static ProcessUsage parse(String stat, String status) throws IOException {
+        // A process may call itself anything, also ") R 1 2": its name ends at the last parenthesis.
+        int nameEnd = stat.lastIndexOf(')');
+        String[] fields = stat.substring(nameEnd + 1).strip().split(" ", -1);
+        long ticks;
+        try {
+            ticks = Long.parseLong(fields[USER_TIME_FIELD - FIELDS_BEFORE_STATE - 1])
+                    + Long.parseLong(fields[SYSTEM_TIME_FIELD - FIELDS_BEFORE_STATE - 1]);
+        } catch (NumberFormatException | ArrayIndexOutOfBoundsException e) {
+            throw new IOException("not a process's stat: " + stat.strip(), e);
+        }
+        long anonymous = 0;
+        long file = 0;
+        long shared = 0;
+        Matcher line = STATUS_LINE.matcher(status);
+        while (line.find()) {
+            long bytes = Long.parseLong(line.group(2)) * 1024;
+            switch (line.group(1)) {
+                case "RssAnon" -> anonymous = bytes;
+                case "RssFile" -> file = bytes;
+                case "RssShmem" -> shared = bytes;
+                default -> {
+                    // Further kinds of memory are not asked for.
+                }
+            }
+        }
+        return new ProcessUsage(ticks * NANOS_PER_TICK, anonymous, file, shared);
+    }
+}
