@@ -31,7 +31,8 @@ class GuestMemoryTest {
         Collections.shuffle(shuffled, new Random(7));
         GuestMemory memory = new GuestMemory(shuffled, () -> {});
         assertThat(memory.regions()).containsExactlyElementsOf(regions);
-        for (long address = 900; address < 1000 + 128L * (count + 1); address++) {
+        int step = count > 8 ? 5 : 1;
+        for (long address = 900; address < 1000 + 128L * (count + 1); address += step) {
             int expected = -1;
             for (int i = 0; i < count; i++) {
                 if (address >= regions.get(i).guestAddress()
