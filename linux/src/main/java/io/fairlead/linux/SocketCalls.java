@@ -26,6 +26,7 @@ final class SocketCalls {
     private static final MethodHandle SOCKETPAIR =
             Libc.handle("socketpair", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
     private static final MethodHandle FCHMOD = Libc.handle("fchmod", JAVA_INT, JAVA_INT, JAVA_INT);
+    private static final MethodHandle FLOCK = Libc.handle("flock", JAVA_INT, JAVA_INT, JAVA_INT);
     private static final MethodHandle CHMOD = Libc.handle("chmod", JAVA_INT, JAVA_LONG, JAVA_INT);
     private static final MethodHandle UNLINK = Libc.handle("unlink", JAVA_INT, JAVA_LONG);
     private static final MethodHandle RENAMEAT2 =
@@ -120,6 +121,15 @@ final class SocketCalls {
         MemorySegment errno = Libc.errno();
         try {
             return Libc.result((int) FCHMOD.invokeExact(errno, fd, mode), errno);
+        } catch (Throwable e) {
+            throw Libc.unexpected(e);
+        }
+    }
+
+    static int flock(int fd, int operation) {
+        MemorySegment errno = Libc.errno();
+        try {
+            return Libc.result((int) FLOCK.invokeExact(errno, fd, operation), errno);
         } catch (Throwable e) {
             throw Libc.unexpected(e);
         }

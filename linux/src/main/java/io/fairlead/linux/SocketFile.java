@@ -1,6 +1,7 @@
 package io.fairlead.linux;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.lang.foreign.Arena;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -12,8 +13,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The socket is bound under another name beside the path, is given its permissions, listens, and only then takes the
  * path's name: nobody ever meets it with wider permissions or refusing connections. A socket file that nobody listens
- * on is exchanged, never removed first: of two that find the same one stale at the same time, the later sees that it
- * exchanged a living one and changes back.
+ * on is exchanged, never removed first. Users of this class take turns by a lock on the folder; against others, who
+ * might put a socket there between the check and the exchange, what came out is looked at and put back if it lives.
  */
 final class SocketFile {
     static final int RENAME_NOREPLACE = 1;
@@ -23,6 +24,11 @@ final class SocketFile {
     static final int SOCK_CLOEXEC = 0x80000;
     static final int SOCK_NONBLOCK = 0x800;
 
+    static final int LOCK_EX = 2;
+    static final int LOCK_NB = 4;
+
+    private static final int MAX_WAIT_MILLIS = 1000;
+    private static final int POLL_MILLIS = 5;
     private static final int BACKLOG = 128;
     private static final int ATTEMPTS = 100;
     private static final int MAX_TEMPORARY_NAME_BYTES = 16;
@@ -48,6 +54,35 @@ final class SocketFile {
             // Checks the length.
             SocketAddress.of(path, arena);
         }
+        try (Fd folder = openFolder(path)) {
+            awaitTurn(folder);
+            return listenAlone(socket, path, mode);
+        }
+    }
+
+    /** The folder of a socket, locked by {@link #awaitTurn} until it is closed. */
+    private static Fd openFolder(Path path) throws LinuxException {
+        Path parent = path.toAbsolutePath().getParent();
+        return FileIo.open(parent == null ? Path.of("/") : parent, FileIo.O_RDONLY | FileIo.O_DIRECTORY, 0);
+    }
+
+    /** Waits a second at most: a program that holds such a lock for long has another purpose, and is not waited for. */
+    private static void awaitTurn(Fd folder) throws IOException {
+        for (int waitedMillis = 0; waitedMillis < MAX_WAIT_MILLIS; waitedMillis += POLL_MILLIS) {
+            int result = SocketCalls.flock(folder.raw(), LOCK_EX | LOCK_NB);
+            if (result != -Errno.EAGAIN && result != -Errno.EINTR) {
+                return;
+            }
+            try {
+                Thread.sleep(POLL_MILLIS);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new InterruptedIOException("interrupted while waiting for the lock of " + folder.subject());
+            }
+        }
+    }
+
+    private static SocketFile listenAlone(Fd socket, Path path, int mode) throws IOException {
         refuseUnlessFree(path);
         // A socket's own permissions, less the umask, are those that bind gives to its file.
         LinuxException.check(SocketCalls.fchmod(socket.raw(), mode), "fchmod", path.toString());

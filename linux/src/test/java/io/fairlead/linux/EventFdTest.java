@@ -82,7 +82,7 @@ class EventFdTest {
     /** A signal that races with a close must not land in a file that got the number. */
     @Test
     void aRacingCloseNeverLetsASignalReachAnotherFile() throws Exception {
-        for (int round = 0; round < 2000; round++) {
+        for (int round = 0; round < 500; round++) {
             EventFd event = EventFd.create("racing");
             CountDownLatch started = new CountDownLatch(1);
             Thread signaller = Thread.ofPlatform().start(() -> {

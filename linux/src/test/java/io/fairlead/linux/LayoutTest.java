@@ -29,6 +29,7 @@ class LayoutTest {
             #include <string.h>
             #include <sys/epoll.h>
             #include <sys/eventfd.h>
+            #include <sys/file.h>
             #include <sys/mman.h>
             #include <sys/resource.h>
             #include <sys/socket.h>
@@ -95,7 +96,7 @@ class LayoutTest {
         addConstants(Epoll.class, numbers, "EPOLL");
         addConstants(Mapping.class, numbers, "PROT_", "MAP_", "MADV_");
         addConstants(Statx.class, numbers, "STATX_", "AT_");
-        addConstants(SocketFile.class, numbers, "RENAME_", "SOCK_");
+        addConstants(SocketFile.class, numbers, "RENAME_", "SOCK_", "LOCK_");
         addConstants(SocketAddress.class, numbers, "AF_");
         addConstants(SocketMessage.class, numbers, "SOL_", "SCM_", "MSG_");
         addConstants(IoUringLayout.class, numbers, "IORING_");
