@@ -15,13 +15,19 @@ import java.util.stream.Stream;
  * A private apt inside the cache folder: its own lists, archives and status, nothing of the system's is changed and no
  * root rights are needed. The mirror is the one that the machine's own apt uses. Use under the cache's lock.
  */
-final class Apt {
+final class Apt implements PackageSource {
     private static final List<String> RELEASES = List.of("bookworm", "trixie");
-    private static final Path DEFAULT_KEYRING = Path.of("/usr/share/keyrings/debian-archive-keyring.gpg");
+    private static final Path KEYRING = Path.of("/usr/share/keyrings/debian-archive-keyring.gpg");
     private static final Duration QUERY_TIMEOUT = Duration.ofMinutes(2);
     private static final Duration UPDATE_TIMEOUT = Duration.ofMinutes(10);
     private static final Duration DOWNLOAD_TIMEOUT = Duration.ofMinutes(60);
+    private static final int LOCK_TRIES = 120;
+    private static final int LOCK_WAIT_MILLIS = 1000;
     private static final int WATCH_MILLIS = 250;
+    private static final Pattern RELEASE_URI = Pattern.compile(
+            "^'([^' ]+)/dists/(?:bullseye|bookworm|trixie|forky|sid|oldstable|stable|testing|unstable)"
+                    + "(?:-updates|-backports)?/InRelease'",
+            Pattern.MULTILINE);
     private static final Pattern URI_LINE = Pattern.compile("^'[^']*' ([^ ]+) ([0-9]+) ", Pattern.MULTILINE);
 
     private final Path directory;
@@ -31,11 +37,8 @@ final class Apt {
         this.directory = directory;
     }
 
-    /** One package file. */
-    record Archive(String fileName, long bytes) {}
-
     /** Writes the configuration, with sources for the mirror that this machine uses. */
-    void configure() throws IOException {
+    private void configure() throws IOException {
         if (directory.toString().matches(".*[\\s\"';].*")) {
             throw new TestbedException("apt cannot work in " + directory
                     + ": set FAIRLEAD_CACHE to a folder without white space and quotation marks");
@@ -43,10 +46,12 @@ final class Apt {
         for (String folder : List.of("state/lists/partial", "cache/archives/partial", "status")) {
             Files.createDirectories(directory.resolve(folder));
         }
-        Mirror mirror = mirror();
+        String mirror = mirror();
+        // Without the package of keys, apt's own trusted keys have to do.
+        String keyring = Files.exists(KEYRING) ? " signed-by=" + KEYRING : "";
         StringBuilder all = new StringBuilder();
         for (String release : RELEASES) {
-            String line = "deb [arch=amd64 signed-by=" + mirror.keyring() + "] " + mirror.uri() + " ";
+            String line = "deb [arch=amd64" + keyring + "] " + mirror + " ";
             String text = line + release + " main\n" + line + release + "-backports main\n";
             Files.writeString(directory.resolve(release + ".list"), text);
             all.append(text);
@@ -56,19 +61,19 @@ final class Apt {
         Files.writeString(directory.resolve("apt.conf"), configuration());
     }
 
-    /** Fetches the lists of packages. */
-    void update() throws IOException {
-        Command.Result result = aptGet("all", directory.resolve("status/none"))
-                .and("update", "-q")
-                .runAnyway(UPDATE_TIMEOUT);
+    @Override
+    public void update() throws IOException {
+        configure();
+        Command command = aptGet("all", directory.resolve("status/none")).and("update", "-q");
+        Command.Result result = runLocked(command, UPDATE_TIMEOUT);
         // apt-get update succeeds with warnings where a list could not be fetched.
         if (result.exitCode() != 0 || result.errors().contains("Failed to fetch")) {
             throw offline("the lists of packages", result);
         }
     }
 
-    /** The names of the packages that a set asks for, with its patterns resolved to the newest match. */
-    List<String> resolve(PackageSet set) throws IOException {
+    @Override
+    public List<String> resolve(PackageSet set) throws IOException {
         List<String> names = new ArrayList<>();
         for (String wanted : set.packages()) {
             if (wanted.startsWith("/") && wanted.endsWith("/")) {
@@ -80,8 +85,8 @@ final class Apt {
         return names;
     }
 
-    /** What has to be fetched for packages of a set, all that they depend on included. */
-    List<Archive> plan(PackageSet set, List<String> names) throws IOException {
+    @Override
+    public List<Archive> plan(PackageSet set, List<String> names) throws IOException {
         // An empty folder of archives, or apt would leave out those that are here already.
         Path none =
                 Files.createDirectories(directory.resolve("cache/none/partial")).getParent();
@@ -101,18 +106,15 @@ final class Apt {
         return archives;
     }
 
-    /** Fetches packages into {@link #archives}; apt checks their sums and goes on with half-fetched ones. */
-    void download(PackageSet set, List<String> names, List<Archive> archives, Progress progress) throws IOException {
+    @Override
+    public void download(PackageSet set, List<String> names, List<Archive> archives, Progress progress)
+            throws IOException {
         List<String> watched = archives.stream().map(Archive::fileName).toList();
         long total = archives.stream().mapToLong(Archive::bytes).sum();
-        // All of a set may be here already; apt then leaves them out of its plan.
-        if (archives.isEmpty()) {
-            return;
-        }
         DownloadWatch watch = new DownloadWatch(set.name(), archives(), watched, total, progress);
         Thread watcher = Thread.ofPlatform().daemon().name("download-watch").start(() -> watch.run(WATCH_MILLIS));
         try {
-            Command.Result result = install(set).and(names).runAnyway(DOWNLOAD_TIMEOUT);
+            Command.Result result = runLocked(install(set).and(names), DOWNLOAD_TIMEOUT);
             if (result.exitCode() != 0) {
                 throw offline("the packages of " + set.name(), result);
             }
@@ -127,8 +129,8 @@ final class Apt {
         watch.report();
     }
 
-    /** Where complete package files are. */
-    Path archives() {
+    @Override
+    public Path archives() {
         return directory.resolve("cache/archives");
     }
 
@@ -157,6 +159,21 @@ final class Apt {
 
     private static String digits(String name) {
         return name.replaceFirst("^[^0-9]*", "");
+    }
+
+    /** Waits for an apt of ours that outlived the process that started it, and still holds the lock of its folder. */
+    private static Command.Result runLocked(Command command, Duration timeout) throws IOException {
+        Command.Result result = command.runAnyway(timeout);
+        for (int i = 0; i < LOCK_TRIES && result.errors().contains("Could not get lock"); i++) {
+            try {
+                Thread.sleep(LOCK_WAIT_MILLIS);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new IOException("Interrupted while another apt was at work", e);
+            }
+            result = command.runAnyway(timeout);
+        }
+        return result;
     }
 
     private Command install(PackageSet set) throws IOException {
@@ -205,7 +222,6 @@ final class Apt {
             APT::Get::List-Cleanup "false";
             Acquire::Languages "none";
             Acquire::Retries "3";
-            Debug::NoLocking "true";
             #clear APT::Update::Pre-Invoke;
             #clear APT::Update::Post-Invoke;
             #clear APT::Update::Post-Invoke-Success;
@@ -215,16 +231,11 @@ final class Apt {
             """.formatted(directory);
     }
 
-    /** The repository of Debian that this machine's own apt uses. */
-    private static Mirror mirror() throws IOException {
-        String targets;
+    /** The repository of Debian that this machine's own apt uses; it is asked what an update would fetch. */
+    private static String mirror() throws IOException {
+        String uris;
         try {
-            targets = Command.of(
-                            "apt-get",
-                            "indextargets",
-                            "--format",
-                            "$(CREATED_BY)|$(CODENAME)|$(COMPONENT)|$(REPO_URI)",
-                            "Created-By: Packages")
+            uris = Command.of("apt-get", "update", "--print-uris", "-o", "Debug::NoLocking=true")
                     .run(QUERY_TIMEOUT);
         } catch (IOException e) {
             throw new TestbedException(
@@ -232,34 +243,19 @@ final class Apt {
                             + e.getMessage(),
                     e);
         }
-        String uri = mirrorUri(targets)
-                .orElseThrow(() -> new TestbedException(
-                        "This machine's apt has no source with Debian's own packages: add one, run apt-get update,"
-                                + " and try again"));
-        if (!Files.exists(DEFAULT_KEYRING)) {
-            throw new TestbedException(
-                    "Debian's keys are missing at " + DEFAULT_KEYRING + ": install debian-archive-keyring");
-        }
-        return new Mirror(uri, DEFAULT_KEYRING);
+        return mirrorUri(uris)
+                .orElseThrow(() -> new TestbedException("This machine's apt has no source of Debian's own packages:"
+                        + " add one to /etc/apt/sources.list and try again"));
     }
 
     /**
      * Picks the main repository, as opposed to that of security updates, which has no backports.
      *
-     * @param targets lines of creator, code name, component and address, separated by bars
+     * @param printedUris what {@code apt-get update --print-uris} prints
      */
-    static Optional<String> mirrorUri(String targets) {
-        for (String line : targets.split("\n", -1)) {
-            String[] fields = line.split("\\|", -1);
-            if (fields.length == 4
-                    && fields[1].matches("(bullseye|bookworm|trixie|forky|sid)(-updates|-backports)?")
-                    && fields[2].equals("main")
-                    && fields[3].contains(":/")
-                    && !fields[3].matches(".*[\\s\\[\\]].*")) {
-                return Optional.of(fields[3]);
-            }
-        }
-        return Optional.empty();
+    static Optional<String> mirrorUri(String printedUris) {
+        Matcher matcher = RELEASE_URI.matcher(printedUris);
+        return matcher.find() ? Optional.of(matcher.group(1)) : Optional.empty();
     }
 
     private static TestbedException offline(String what, Command.Result result) {
@@ -274,6 +270,4 @@ final class Apt {
                 + " from there. apt said: "
                 + String.join("; ", failures.subList(0, Math.min(5, failures.size()))));
     }
-
-    private record Mirror(String uri, Path keyring) {}
 }

@@ -24,10 +24,12 @@ final class PackageStore {
 
     private final Cache cache;
     private final Progress progress;
+    private final PackageSource source;
     private boolean updated;
 
-    PackageStore(Cache cache, Progress progress) {
+    PackageStore(Cache cache, PackageSource source, Progress progress) {
         this.cache = cache;
+        this.source = source;
         this.progress = progress;
     }
 
@@ -64,27 +66,25 @@ final class PackageStore {
     }
 
     private void fetch(PackageSet set, Path folder) throws IOException {
-        Apt apt = new Apt(cache.resolve("apt"));
         if (!updated) {
             progress.step("Fetching the lists of packages");
-            apt.configure();
-            apt.update();
+            source.update();
             updated = true;
         }
         progress.step("Fetching " + set.name());
-        List<String> names = apt.resolve(set);
-        // apt's plan has all files, those included that an earlier try fetched.
-        List<Apt.Archive> archives = apt.plan(set, names);
-        apt.download(set, names, archives, progress);
+        List<String> names = source.resolve(set);
+        // The plan has all files, those included that an earlier try fetched.
+        List<PackageSource.Archive> archives = source.plan(set, names);
+        source.download(set, names, archives, progress);
         progress.step("Unpacking " + set.name() + " (" + archives.size() + " packages)");
         Cache.deleteTree(folder);
         Files.createDirectories(folder);
         List<Path> files = archives.stream()
-                .map(archive -> apt.archives().resolve(archive.fileName()))
+                .map(archive -> source.archives().resolve(archive.fileName()))
                 .toList();
         unpack(files, folder);
         List<String> lines =
-                archives.stream().map(Apt.Archive::fileName).sorted().toList();
+                archives.stream().map(PackageSource.Archive::fileName).sorted().toList();
         Cache.writeAtomically(folder.resolve(STAMP), String.join("\n", lines) + "\n");
         for (Path file : files) {
             Files.deleteIfExists(file);

@@ -32,7 +32,7 @@ public final class Testbed implements AutoCloseable {
         this.cache = cache;
         this.progress = progress;
         this.options = options;
-        this.store = new PackageStore(cache, progress);
+        this.store = new PackageStore(cache, new Apt(cache.resolve("apt")), progress);
     }
 
     /** With the cache folder of the environment and everything fetched. */
