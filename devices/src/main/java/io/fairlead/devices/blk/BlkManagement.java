@@ -16,7 +16,8 @@ import java.util.Set;
  * BlkSettings}.
  */
 public final class BlkManagement implements ManagementDevice {
-    private static final String ATTRIBUTES =
+    /** The attributes that a disk has. */
+    public static final String ATTRIBUTES =
             "path, read-only, direct, locked, discard, queues, queue-size, serial, block-size";
 
     private final String name;

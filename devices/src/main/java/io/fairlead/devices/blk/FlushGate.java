@@ -13,7 +13,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Thread-safe; callers wait.
  */
-final class FlushGate {
+class FlushGate {
     private static final Logger LOG = LoggerFactory.getLogger(FlushGate.class);
 
     private final int fd;
