@@ -229,7 +229,10 @@ class PackedDeviceQueueTest {
     }
 
     @Test
-    void refusesStatesThatDoNotFit() {
+    void refusesStatesThatDoNotFit() throws Exception {
+        QueueState full = new QueueState.Packed(2, false, 2, true);
+        assertThat(DeviceQueue.create(ring.config(0, full, null), ring.memory).state())
+                .isEqualTo(full);
         assertRefused(new QueueState.Packed(5, true, 0, true));
         assertRefused(new QueueState.Packed(0, true, 5, true));
         assertRefused(new QueueState.Packed(1, false, 0, true));

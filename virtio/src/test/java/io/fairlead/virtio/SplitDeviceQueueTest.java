@@ -259,8 +259,10 @@ class SplitDeviceQueueTest {
     }
 
     @Test
-    void refusesAStateFurtherAheadThanTheSize() {
+    void refusesAStateFurtherAheadThanTheSize() throws Exception {
         ring.put16(ring.deviceOffset + 2, 100);
+        DeviceQueue full = DeviceQueue.create(ring.config(0, new QueueState.Split(108, 100), null), ring.memory);
+        assertThat(full.state()).isEqualTo(new QueueState.Split(108, 100));
         assertThatExceptionOfType(GuestFaultException.class)
                 .isThrownBy(
                         () -> DeviceQueue.create(ring.config(0, new QueueState.Split(109, 100), null), ring.memory));
