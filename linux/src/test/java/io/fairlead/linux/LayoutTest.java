@@ -49,7 +49,7 @@ class LayoutTest {
 
     /** Fields of those classes that are not C constants. */
     private static final List<String> NO_C_NAME =
-            List.of("FLOCK_SIZE", "FLOCK_TYPE", "FLOCK_WHENCE", "FLOCK_START", "FLOCK_LEN", "FLOCK_PID", "O_LARGEFILE");
+            List.of("FLOCK_SIZE", "FLOCK_TYPE", "FLOCK_WHENCE", "FLOCK_START", "FLOCK_LEN", "FLOCK_PID");
 
     @TempDir
     Path folder;
