@@ -1,0 +1,127 @@
+package io.fairlead.systemtests;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.fairlead.testbed.Guest;
+import io.fairlead.testbed.GuestResult;
+import io.fairlead.testbed.GuestSpec;
+import io.fairlead.vdpa.QueueStatistics;
+import java.io.RandomAccessFile;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Every block of a disk written and verified by a guest, and verified again in the image by the host. */
+@Timeout(1800)
+class FioTest {
+    private static final int DISK_MIB = 32;
+
+    @Test
+    void everyBlockHoldsWhatWasWritten(@TempDir Path folder) throws Exception {
+        run(
+                folder,
+                List.of(
+                        new FioJob("libaio", 1, DISK_MIB, "512-128k", 32, 7),
+                        new FioJob("io_uring", 4, DISK_MIB / 4, "4k-64k", 8, 8)));
+    }
+
+    @Test
+    @Tag("long")
+    void tenMinutesOfRandomSizesAndDepths(@TempDir Path folder) throws Exception {
+        long seed = 20260101;
+        Lab.report("seed %d", seed);
+        Random random = new Random(seed);
+        long end = System.nanoTime() + Duration.ofMinutes(10).toNanos();
+        while (System.nanoTime() < end) {
+            List<FioJob> jobs = new ArrayList<>();
+            for (int i = 0; i < 12; i++) {
+                int parallel = 1 << random.nextInt(3);
+                jobs.add(new FioJob(
+                        random.nextBoolean() ? "libaio" : "io_uring",
+                        parallel,
+                        2 * DISK_MIB / parallel,
+                        (512 << random.nextInt(4)) + "-" + (4 << random.nextInt(8)) + "k",
+                        1 + random.nextInt(64),
+                        random.nextInt(1 << 30)));
+            }
+            run(folder, jobs);
+        }
+    }
+
+    private static void run(Path folder, List<FioJob> jobs) throws Exception {
+        try (SoftwareDisks disks = new SoftwareDisks(folder)) {
+            SoftwareDisks.Disk root = disks.serveRoot("root", 1);
+            int regionMib = jobs.stream()
+                    .mapToInt(job -> job.jobs() * job.regionMib())
+                    .max()
+                    .orElseThrow();
+            SoftwareDisks.Disk data = disks.serveEmpty("data", (long) regionMib << 20, 4);
+            StringBuilder script = new StringBuilder();
+            for (int i = 0; i < jobs.size(); i++) {
+                // The host looks at the image between two jobs.
+                script.append("""
+                        if ! %s >/tmp/out 2>&1; then
+                            emit "{\\"at\\":\\"failed %d\\",\\"fio\\":\\"$(tail -n 8 /tmp/out | tr -d '"\\\\\\\\' | tr '\\n' ';')\\"}"
+                            exit 1
+                        fi
+                        sync
+                        emit '{"at":"done %d"}'
+                        receive >/dev/null
+                        """.formatted(jobs.get(i).guestCommand("/dev/vdb"), i, i));
+            }
+            GuestSpec spec = GuestSpec.job(script + Lab.REPORT_KERNEL_ERRORS)
+                    .name("fio")
+                    .boot(GuestSpec.Boot.KERNEL)
+                    .processors(2)
+                    .device(root.forMachine())
+                    .device(data.forMachine().with("packed", "on"));
+            try (Guest guest = Lab.TESTBED.start(spec)) {
+                guest.awaitBoot();
+                for (int i = 0; i < jobs.size(); i++) {
+                    String done = "done " + i;
+                    String failed = "failed " + i;
+                    long start = System.nanoTime();
+                    String at = guest.awaitLine(Lab.at(done).or(Lab.at(failed)), Duration.ofMinutes(8))
+                            .path("at")
+                            .asString();
+                    assertThat(at).as("%s: %s", jobs.get(i), guest.lines()).isEqualTo(done);
+                    Lab.report("%s: %d ms", jobs.get(i), (System.nanoTime() - start) / 1_000_000);
+                    jobs.get(i).checkImage(data.image());
+                    guest.send("next");
+                }
+                GuestResult result = guest.awaitResult(Lab.PATIENCE);
+                assertThat(result.status()).isZero();
+                assertThat(Lab.line(result, "kernelErrors").path("kernelErrors").asString())
+                        .isEmpty();
+            }
+            QueueStatistics.Snapshot served = data.statistics();
+            Lab.report("served: %s, queues used: %d", served, data.busyQueues());
+            assertThat(served.failedRequests()).isZero();
+            assertThat(data.busyQueues()).isEqualTo(2);
+            assertThat(served.writtenBytes())
+                    .isGreaterThanOrEqualTo(jobs.stream()
+                            .mapToLong(job -> (long) job.jobs() * job.regionMib() << 20)
+                            .sum());
+            checkThatACorruptedByteIsFound(jobs.getLast(), data.image());
+        }
+    }
+
+    /** The verification on the host can fail. */
+    private static void checkThatACorruptedByteIsFound(FioJob job, Path image) throws Exception {
+        try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
+            long at = file.length() / 2 + 2000;
+            file.seek(at);
+            int old = file.read();
+            file.seek(at);
+            file.write(old ^ 1);
+        }
+        assertThatThrownBy(() -> job.checkImage(image)).isInstanceOf(AssertionError.class);
+    }
+}
