@@ -2,5 +2,6 @@
 module io.fairlead.virtio {
     requires static transitive org.jspecify;
     requires transitive io.fairlead.linux;
+
     exports io.fairlead.virtio;
 }
