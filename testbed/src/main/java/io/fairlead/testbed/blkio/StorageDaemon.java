@@ -19,7 +19,7 @@ import java.util.stream.Stream;
  */
 public final class StorageDaemon implements AutoCloseable {
     private static final Duration START_TIMEOUT = Duration.ofSeconds(20);
-    private static final Pattern VERSION = Pattern.compile("version (\\d+(?:\\.\\d+)*)");
+    private static final Pattern VERSION = Pattern.compile("qemu-storage-daemon version (\\d+(?:\\.\\d+)*)");
 
     private final ServerProcess process;
     private final Path folder;

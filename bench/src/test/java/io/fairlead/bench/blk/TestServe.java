@@ -1,0 +1,39 @@
+package io.fairlead.bench.blk;
+
+import io.fairlead.devices.blk.BlkManagement;
+import io.fairlead.vdpa.Registry;
+import io.fairlead.vdpa.VdpaDevice;
+import io.fairlead.vdpa.loop.EventLoopGroup;
+import io.fairlead.vhostuser.VhostUserServer;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+
+/** Does what {@code fairlead serve} does with disks, for tests that run before the command line is built. */
+final class TestServe {
+    private TestServe() {}
+
+    public static void main(String[] arguments) throws Exception {
+        EventLoopGroup loops = new EventLoopGroup(Runtime.getRuntime().availableProcessors());
+        Registry registry = new Registry();
+        VhostUserServer server = new VhostUserServer();
+        BlkManagement management = new BlkManagement("software", loops);
+        registry.register(management);
+        for (int i = 2; i < arguments.length; i += 2) {
+            Map<String, String> attributes = new HashMap<>();
+            for (String pair : arguments[i].split(",", -1)) {
+                int equals = pair.indexOf('=');
+                attributes.put(pair.substring(0, equals), pair.substring(equals + 1));
+            }
+            String name = attributes.remove("name");
+            attributes.remove("type");
+            Path socket = Path.of(attributes.remove("socket"));
+            VdpaDevice device = registry.add(
+                    management.name(), name, management.deviceIds().iterator().next(), attributes);
+            server.serve(device, socket);
+        }
+        System.out.println("ready");
+        new CountDownLatch(1).await();
+    }
+}
