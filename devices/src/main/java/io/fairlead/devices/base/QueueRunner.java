@@ -14,6 +14,7 @@ import io.fairlead.virtio.QueueState;
 import java.io.IOException;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
@@ -376,15 +377,22 @@ public final class QueueRunner implements EventLoop.Pollable {
     private void finish() {
         stopped = true;
         draining = false;
+        QueueState end = null;
+        Throwable failure = null;
         try {
             polling.stop();
             kick(null);
             handler.stopped();
-            drained.complete(queue.state());
+            end = queue.state();
         } catch (IOException | RuntimeException | InternalError e) {
-            drained.completeExceptionally(e);
-        } finally {
-            release();
+            failure = e;
+        }
+        // Whoever waits may count on everything being given back.
+        release();
+        if (end != null) {
+            drained.complete(end);
+        } else {
+            drained.completeExceptionally(Objects.requireNonNull(failure));
         }
     }
 

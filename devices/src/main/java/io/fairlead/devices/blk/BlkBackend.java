@@ -19,6 +19,9 @@ interface BlkBackend extends AutoCloseable {
     /** What addresses, offsets and lengths of all I/O are to be multiples of; 1 for anything. */
     int alignmentBytes();
 
+    /** The file's descriptor for reads and writes by io_uring; -1 where {@link #read} and {@link #write} must be used. */
+    int descriptor();
+
     /**
      * Reads what can be had without waiting.
      *

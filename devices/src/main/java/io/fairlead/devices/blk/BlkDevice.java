@@ -45,14 +45,23 @@ public final class BlkDevice extends SoftwareDevice {
     private static final Logger LOG = LoggerFactory.getLogger(BlkDevice.class);
 
     private final BlkBackend backend;
+    private final boolean mayUseRing;
     private final WorkerPool workers;
     private final MemorySegment id;
     private final AtomicLong errors = new AtomicLong();
     private volatile boolean writeBack = true;
 
-    BlkDevice(String name, BlkSettings settings, BlkBackend backend, ConfigSpace config, EventLoopGroup loops) {
+    /** @param mayUseRing whether io_uring may be used where the kernel allows it */
+    BlkDevice(
+            String name,
+            BlkSettings settings,
+            BlkBackend backend,
+            ConfigSpace config,
+            EventLoopGroup loops,
+            boolean mayUseRing) {
         super(name, DeviceId.BLOCK, features(settings), settings.queueCount(), settings.queueSize(), config, loops);
         this.backend = backend;
+        this.mayUseRing = mayUseRing;
         workers = new WorkerPool(name, MAX_WORKERS);
         byte[] serial = new byte[BlkRequest.ID_BYTES];
         byte[] characters = settings.serial().getBytes(StandardCharsets.US_ASCII);
@@ -67,9 +76,15 @@ public final class BlkDevice extends SoftwareDevice {
      * @throws IOException where the storage is unfit; says why
      */
     public static BlkDevice create(String name, BlkSettings settings, EventLoopGroup loops) throws IOException {
+        return create(name, settings, loops, true);
+    }
+
+    /** As {@link #create(String, BlkSettings, EventLoopGroup)}, also without io_uring. */
+    static BlkDevice create(String name, BlkSettings settings, EventLoopGroup loops, boolean mayUseRing)
+            throws IOException {
         RawFile file = RawFile.open(settings);
         ConfigSpace config = config(settings, file.byteCount(), file.blockSizeBytes(), file.physicalBlockBytes());
-        return new BlkDevice(name, settings, file, config, loops);
+        return new BlkDevice(name, settings, file, config, loops, mayUseRing);
     }
 
     static long features(BlkSettings settings) {
@@ -134,7 +149,7 @@ public final class BlkDevice extends SoftwareDevice {
 
     @Override
     protected QueueHandler handler(int queue, QueueRunner runner, long features) {
-        return new BlkRequestHandler(this, runner, backend, workers, features);
+        return new BlkRequestHandler(this, runner, backend, workers, mayUseRing, features);
     }
 
     @Override

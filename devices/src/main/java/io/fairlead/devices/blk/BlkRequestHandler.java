@@ -5,6 +5,7 @@ import io.fairlead.devices.base.QueueHandler;
 import io.fairlead.devices.base.QueueRunner;
 import io.fairlead.devices.base.TaskList;
 import io.fairlead.devices.base.WorkerPool;
+import io.fairlead.linux.Errno;
 import io.fairlead.virtio.BlkConfig;
 import io.fairlead.virtio.BlkRequest;
 import io.fairlead.virtio.DescriptorChain;
@@ -12,12 +13,16 @@ import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.GuestFaultException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The requests of one queue (virtio 1.4, 5.2.6). What needs no wait is done at once on the queue's thread, everything
- * else by the device's workers, so that no request waits for a slow one before it.
+ * The requests of one queue (virtio 1.4, 5.2.6). What needs no wait is done at once on the queue's thread, plain reads and
+ * writes that do by io_uring, everything else by the device's workers: no request waits for a slow one before it.
  */
 final class BlkRequestHandler implements QueueHandler {
+    /** Longer transfers go to workers: io_uring's results are 32 bits. */
+    private static final long MAX_RING_BYTES = 1 << 30;
+
     private final BlkDevice device;
     private final QueueRunner runner;
     private final BlkBackend backend;
@@ -29,7 +34,19 @@ final class BlkRequestHandler implements QueueHandler {
     private final MemorySegment range = MemorySegment.ofArray(new long[BlkRequest.SEGMENT_BYTES / Long.BYTES]);
     private final MemorySegment statusByte = MemorySegment.ofArray(new byte[1]);
 
-    BlkRequestHandler(BlkDevice device, QueueRunner runner, BlkBackend backend, WorkerPool workers, long features) {
+    /** Whether io_uring is wanted and the kernel has not refused it. */
+    private boolean mayUseRing;
+
+    private @Nullable TransferRing ring;
+
+    BlkRequestHandler(
+            BlkDevice device,
+            QueueRunner runner,
+            BlkBackend backend,
+            WorkerPool workers,
+            boolean mayUseRing,
+            long features) {
+        this.mayUseRing = mayUseRing;
         this.device = device;
         this.runner = runner;
         this.backend = backend;
@@ -173,11 +190,47 @@ final class BlkRequestHandler implements QueueHandler {
     }
 
     private void gather(BlkTask task) {
-        gathered.add(task);
+        if (!toRing(task)) {
+            gathered.add(task);
+        }
+    }
+
+    /** Reads and writes that need nothing else go to io_uring. */
+    private boolean toRing(BlkTask task) {
+        int descriptor = backend.descriptor();
+        if (!mayUseRing
+                || descriptor < 0
+                || task.iovecCount() == 0
+                || task.isDurable()
+                || task.byteCount() > MAX_RING_BYTES) {
+            return false;
+        }
+        TransferRing target = ring;
+        if (target == null) {
+            target = TransferRing.tryCreate(runner);
+            ring = target;
+            mayUseRing = target != null;
+        }
+        return target != null && target.add(task, descriptor);
+    }
+
+    /** io_uring is done with a transfer; what it did not do as a whole is done again by a worker. */
+    void transferred(BlkTask task, int result) {
+        if (result == task.byteCount()) {
+            finish(task.ended(0));
+        } else if (result < 0 && result != -Errno.EAGAIN && result != -Errno.EINTR) {
+            finish(task.ended(result));
+        } else {
+            gathered.add(task);
+            endBatch();
+        }
     }
 
     @Override
     public void endBatch() {
+        if (ring != null) {
+            ring.submit();
+        }
         if (gathered.size() > 0) {
             workers.submit(gathered);
         }
@@ -185,12 +238,20 @@ final class BlkRequestHandler implements QueueHandler {
 
     @Override
     public boolean poll() {
-        return completions.finishAll();
+        boolean transfers = ring != null && ring.poll(this);
+        return completions.finishAll() || transfers;
     }
 
     @Override
     public boolean hasWork() {
-        return !completions.isEmpty();
+        return !completions.isEmpty() || (ring != null && ring.arm(this));
+    }
+
+    @Override
+    public void stopped() {
+        if (ring != null) {
+            ring.close();
+        }
     }
 
     /** A worker is done with a request. On the queue's thread. */

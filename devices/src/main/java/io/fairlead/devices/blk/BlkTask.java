@@ -23,6 +23,7 @@ final class BlkTask extends WorkerTask {
     private final DescriptorChain chain;
 
     private int type;
+    private int ringIndex = -1;
     private long offset;
     private long byteCount;
     private boolean durable;
@@ -77,6 +78,40 @@ final class BlkTask extends WorkerTask {
 
     long byteCount() {
         return byteCount;
+    }
+
+    long offset() {
+        return offset;
+    }
+
+    boolean isDurable() {
+        return durable;
+    }
+
+    /** Host address of the data's vectors. */
+    long iovecAddress() {
+        return chain.iovecAddress(firstSegment);
+    }
+
+    /** Number of the data's vectors; 0 where the data has to be copied. */
+    int iovecCount() {
+        return segmentCount;
+    }
+
+    /** The task's number in its queue's ring; -1 before it has one. */
+    int ringIndex() {
+        return ringIndex;
+    }
+
+    void ringIndex(int index) {
+        ringIndex = index;
+    }
+
+    /** Ends a transfer that another than a worker has done. */
+    BlkTask ended(int newResult) {
+        result = newResult;
+        fault = null;
+        return this;
     }
 
     int result() {

@@ -155,6 +155,11 @@ final class RawFile implements BlkBackend {
     }
 
     @Override
+    public int descriptor() {
+        return truncated ? -1 : raw;
+    }
+
+    @Override
     public long readNow(long iovecAddress, int iovecCount, long offset) {
         if (readNowRefused || alignmentBytes > 1) {
             return -Errno.EAGAIN;

@@ -16,6 +16,7 @@ import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.QueueState;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -25,6 +26,7 @@ import org.junit.jupiter.api.Test;
 
 class SoftwareDeviceTest {
     private static final int SIZE = 16;
+    private static final Duration POLL_INTERVAL = Duration.ofMillis(1);
     private static final long FEATURES = Feature.VERSION_1 | Feature.EVENT_IDX;
 
     private EventLoopGroup loops;
@@ -71,7 +73,7 @@ class SoftwareDeviceTest {
 
     private int answer(int queue) {
         DriverQueue driver = guest.queue(queue);
-        await().atMost(20, SECONDS).until(driver::poll);
+        await().pollInterval(POLL_INTERVAL).atMost(20, SECONDS).until(driver::poll);
         return TwoRoles.byteAt(guest, data + 2 * driver.token() + 1);
     }
 
@@ -144,7 +146,7 @@ class SoftwareDeviceTest {
             guest.call(0).drain();
             submit(0, 0, 3);
             kick.signal();
-            await().atMost(20, SECONDS).until(call::drain);
+            await().pollInterval(POLL_INTERVAL).atMost(20, SECONDS).until(call::drain);
             assertThat(answer(0)).isEqualTo(4);
             assertThat(guest.call(0).drain()).isFalse();
             // Without a kick the device looks by itself.
@@ -161,7 +163,7 @@ class SoftwareDeviceTest {
         submit(0, 0, 100);
         guest.queue(0).add(new long[] {Guest.BASE + data}, new int[] {1}, 0, 1, 9);
         guest.publish(0);
-        await().atMost(20, SECONDS).until(() -> !resets.isEmpty());
+        await().pollInterval(POLL_INTERVAL).atMost(20, SECONDS).until(() -> !resets.isEmpty());
         assertThat(device.status() & DeviceStatus.DEVICE_NEEDS_RESET).isNotZero();
         assertThat(resets).singleElement().asString().contains("nothing to read");
         assertThat(device.statistics().total().guestFaults()).isEqualTo(1);
@@ -185,7 +187,7 @@ class SoftwareDeviceTest {
             guest.start(FEATURES);
             device.throwError = true;
             submit(0, 0, 1);
-            await().atMost(20, SECONDS).until(() -> !resets.isEmpty());
+            await().pollInterval(POLL_INTERVAL).atMost(20, SECONDS).until(() -> !resets.isEmpty());
             assertThat(resets).singleElement().asString().contains("broken on purpose");
             Guest own = guest;
             guest = otherGuest;
@@ -221,7 +223,7 @@ class SoftwareDeviceTest {
             assertThat(io.fairlead.linux.FileIo.ftruncate(guest.memoryFd().raw(), 0))
                     .isZero();
             guest.kick(0);
-            await().atMost(20, SECONDS).until(() -> !resets.isEmpty());
+            await().pollInterval(POLL_INTERVAL).atMost(20, SECONDS).until(() -> !resets.isEmpty());
             Guest own = guest;
             guest = otherGuest;
             for (int i = 0; i < 10; i++) {
@@ -255,7 +257,7 @@ class SoftwareDeviceTest {
     void requestsInFlightKeepTheOldMemory() throws IOException {
         guest.start(FEATURES);
         submit(0, 0, 100);
-        await().atMost(20, SECONDS).until(() -> device.requests.inFlight() == 1);
+        await().pollInterval(POLL_INTERVAL).atMost(20, SECONDS).until(() -> device.requests.inFlight() == 1);
         guest.swapMemory();
         submit(0, 1, 7);
         assertThat(answer(0)).isEqualTo(8);

@@ -32,7 +32,7 @@ public final class BlkBenchmark {
         double seconds = args.length > 1 ? Double.parseDouble(args[1]) : 2;
         String filter = args.length > 2 ? args[2] : "";
         make(file);
-        System.out.printf("%-34s %10s %14s%n", "", "k/s", "device us/io");
+        System.out.printf("%-40s %10s %14s%n", "", "k/s", "device us/io");
         for (boolean direct : new boolean[] {false, true}) {
             for (int type : new int[] {BlkRequest.IN, BlkRequest.OUT}) {
                 for (boolean packed : new boolean[] {false, true}) {
@@ -44,7 +44,10 @@ public final class BlkBenchmark {
                                         packed ? "packed" : "split",
                                         depth);
                         if (name.contains(filter)) {
-                            run(name, file, direct, type, packed, depth, seconds);
+                            run(name + " ring", file, direct, type, packed, depth, seconds, true);
+                            if (direct || type == BlkRequest.OUT) {
+                                run(name + " workers", file, direct, type, packed, depth, seconds, false);
+                            }
                         }
                     }
                 }
@@ -63,10 +66,11 @@ public final class BlkBenchmark {
         }
     }
 
-    private static void run(String name, Path file, boolean direct, int type, boolean packed, int depth, double seconds)
+    private static void run(
+            String name, Path file, boolean direct, int type, boolean packed, int depth, double seconds, boolean ring)
             throws IOException {
         try (EventLoopGroup loops = new EventLoopGroup(1);
-                BlkDevice device = BlkDevice.create("disk", BlkSettings.of(file).withDirect(direct), loops);
+                BlkDevice device = BlkDevice.create("disk", BlkSettings.of(file).withDirect(direct), loops, ring);
                 Guest guest = new Guest(device, Guest.RING_BYTES + depth * 8192L + 8192, 128, 0)) {
             long features = device.deviceFeatures() & ~(packed ? 0 : Feature.RING_PACKED);
             guest.start(features);
@@ -144,7 +148,7 @@ public final class BlkBenchmark {
         double elapsed = (System.nanoTime() - start) / 1e9;
         cpu = deviceCpuNanos() - cpu;
         if (print) {
-            System.out.printf("%-34s %10.1f %14.2f%n", name, count / elapsed / 1e3, cpu / 1e3 / count);
+            System.out.printf("%-40s %10.1f %14.2f%n", name, count / elapsed / 1e3, cpu / 1e3 / count);
         }
     }
 }

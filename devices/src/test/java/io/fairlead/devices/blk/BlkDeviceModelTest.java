@@ -30,7 +30,7 @@ class BlkDeviceModelTest {
 
     @TestFactory
     Stream<DynamicTest> behavesAsAnArrayOfBytes() {
-        return runs(1, 3, 400);
+        return runs(1, 4, 300);
     }
 
     @Tag("long")
@@ -45,8 +45,12 @@ class BlkDeviceModelTest {
             for (boolean direct : new boolean[] {false, true}) {
                 for (long seed = firstSeed; seed <= lastSeed; seed++) {
                     long s = seed;
-                    String name =
-                            "%s, %s, seed %d".formatted(packed ? "packed" : "split", direct ? "direct" : "cached", s);
+                    String name = "%s, %s, %s, seed %d"
+                            .formatted(
+                                    packed ? "packed" : "split",
+                                    direct ? "direct" : "cached",
+                                    s % 2 == 0 ? "workers" : "io_uring",
+                                    s);
                     tests.add(DynamicTest.dynamicTest(name, () -> new Run(folder, packed, direct, s, requests).run()));
                 }
             }
@@ -74,6 +78,7 @@ class BlkDeviceModelTest {
         private final boolean direct;
         private final boolean packed;
         private final Random random;
+        private final boolean ring;
         private final int requests;
         private final byte[] model = new byte[DISK_BYTES];
         private final List<Pending> pending = new ArrayList<>();
@@ -85,6 +90,7 @@ class BlkDeviceModelTest {
             this.direct = direct;
             random = new Random(seed);
             this.requests = requests;
+            ring = seed % 2 == 1;
         }
 
         void run() throws IOException {
@@ -92,7 +98,7 @@ class BlkDeviceModelTest {
             Files.write(file, model);
             try (EventLoopGroup loops = new EventLoopGroup(1);
                     BlkDevice device = BlkDevice.create(
-                            "disk", BlkSettings.of(file).withDirect(direct).withQueueSize(1024), loops);
+                            "disk", BlkSettings.of(file).withDirect(direct).withQueueSize(1024), loops, ring);
                     Guest guest = new Guest(device, Disk.memoryBytes(1, DEPTH), 1024, 0)) {
                 guest.start(device.deviceFeatures() & ~(packed ? 0 : Feature.RING_PACKED));
                 disk = new Disk(guest, 0, DEPTH);

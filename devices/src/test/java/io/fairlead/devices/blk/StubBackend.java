@@ -36,7 +36,7 @@ final class StubBackend implements BlkBackend {
 
     static BlkDevice device(StubBackend backend, EventLoopGroup loops, int queues) {
         BlkSettings settings = BlkSettings.of(java.nio.file.Path.of("stub")).withQueueCount(queues);
-        return new BlkDevice("stub", settings, backend, BlkDevice.config(settings, BYTES, 512, 4096), loops);
+        return new BlkDevice("stub", settings, backend, BlkDevice.config(settings, BYTES, 512, 4096), loops, false);
     }
 
     @Override
@@ -57,6 +57,11 @@ final class StubBackend implements BlkBackend {
     @Override
     public int alignmentBytes() {
         return 1;
+    }
+
+    @Override
+    public int descriptor() {
+        return -1;
     }
 
     @Override
