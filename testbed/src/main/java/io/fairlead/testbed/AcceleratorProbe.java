@@ -18,7 +18,7 @@ import java.util.regex.Pattern;
  */
 final class AcceleratorProbe {
     private static final Path DEVICE = Path.of("/dev/kvm");
-    private static final Duration START_TIMEOUT = Duration.ofSeconds(15);
+    private static final Duration START_TIMEOUT = Duration.ofSeconds(10);
     private static final Pattern SIGN_OF_LIFE = Pattern.compile("fairlead-probe-reached-user-space");
 
     private final Cache cache;

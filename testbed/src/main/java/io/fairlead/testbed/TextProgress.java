@@ -10,7 +10,8 @@ final class TextProgress implements Progress {
     private static final double BYTES_PER_MB = 1e6;
 
     private final PrintStream out;
-    private boolean any;
+    private String lastWhat = "";
+    private boolean lastComplete;
     private long lastNanos;
 
     TextProgress(PrintStream out) {
@@ -25,11 +26,15 @@ final class TextProgress implements Progress {
     @Override
     public void download(String what, int donePackages, int packages, long doneBytes, long bytes, long perSecond) {
         long now = System.nanoTime();
-        boolean last = donePackages == packages;
-        if (any && !last && now - lastNanos < INTERVAL_NANOS) {
+        boolean first = !what.equals(lastWhat);
+        boolean complete = donePackages == packages;
+        // The line that says so comes once, and at once.
+        boolean due = complete ? !lastComplete : now - lastNanos >= INTERVAL_NANOS;
+        if (!first && !due) {
             return;
         }
-        any = true;
+        lastWhat = what;
+        lastComplete = complete;
         lastNanos = now;
         out.printf(
                 Locale.ROOT,

@@ -107,10 +107,13 @@ class ParsingTest {
         progress.download("x", 0, 2, 1_500_000, 4_000_000, 500_000);
         progress.download("x", 1, 2, 2_000_000, 4_000_000, 500_000);
         progress.download("x", 2, 2, 4_000_000, 4_000_000, 1_000_000);
+        progress.download("x", 2, 2, 4_000_000, 4_000_000, 900_000);
+        progress.download("y", 0, 1, 0, 1_000_000, 0);
         assertThat(bytes.toString(StandardCharsets.UTF_8).lines())
                 .containsExactly(
                         "Fetching x",
                         "  x: package 0 of 2, 1.5 of 4.0 MB, 0.5 MB/s",
-                        "  x: package 2 of 2, 4.0 of 4.0 MB, 1.0 MB/s");
+                        "  x: package 2 of 2, 4.0 of 4.0 MB, 1.0 MB/s",
+                        "  y: package 0 of 1, 0.0 of 1.0 MB, 0.0 MB/s");
     }
 }
