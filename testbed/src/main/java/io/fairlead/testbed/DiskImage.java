@@ -2,6 +2,7 @@ package io.fairlead.testbed;
 
 import io.fairlead.qemu.ProgramRoot;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
@@ -13,6 +14,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import java.util.zip.GZIPOutputStream;
 
 /**
  * Makes a disk with an MBR, a FAT partition with kernel, first file system and boot loaders, and an ext4 partition with
@@ -105,7 +107,12 @@ final class DiskImage {
         return mib;
     }
 
-    private int makeFat(Path kernel, Path initramfs, Path image) throws IOException {
+    private int makeFat(Path kernel, Path uncompressed, Path image) throws IOException {
+        // Through the firmware of a BIOS every byte is slow, slower than to inflate it.
+        Path initramfs = scratch.resolve("initrd.gz");
+        try (OutputStream out = new GZIPOutputStream(Files.newOutputStream(initramfs))) {
+            long _ = Files.copy(uncompressed, out);
+        }
         int mib = (int) ((Files.size(kernel) + Files.size(initramfs)) / MIB + 6);
         Files.deleteIfExists(image);
         // Large clusters: GRUB reads one at a time, and each costs a call of the firmware.

@@ -24,7 +24,7 @@ final class GuestImages {
             "console=ttyS0 quiet panic=-1 no_timer_check tsc=reliable nokaslr" + " mitigations=off random.trust_cpu=on";
 
     /** Changed when the way images are made changes. */
-    private static final String RECIPE = "2";
+    private static final String RECIPE = "3";
 
     /** What it takes to reach the root disk and the job. */
     private static final List<String> BOOT_MODULES =
