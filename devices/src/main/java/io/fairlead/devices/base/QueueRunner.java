@@ -108,12 +108,15 @@ public final class QueueRunner implements EventLoop.Pollable {
         pool = new ChainPool(config.size());
         memory = new MemoryUses(guestMemory);
         polling = loop.polling(this);
-        handler = handlerFactory.create(this);
+        boolean started = false;
         try {
+            handler = handlerFactory.create(this);
             kick(kick);
-        } catch (IOException e) {
-            release();
-            throw e;
+            started = true;
+        } finally {
+            if (!started) {
+                release();
+            }
         }
         polling.wake();
     }

@@ -405,7 +405,12 @@ public abstract class SoftwareDevice implements VdpaDevice {
             }
             settings.ready = true;
             if (!suspended) {
-                start(queue, settings);
+                try {
+                    start(queue, settings);
+                } catch (IOException | RuntimeException e) {
+                    settings.ready = false;
+                    throw e;
+                }
             }
         } else {
             stop(List.of(settings));

@@ -83,8 +83,13 @@ public final class BlkDevice extends SoftwareDevice {
     static BlkDevice create(String name, BlkSettings settings, EventLoopGroup loops, boolean mayUseRing)
             throws IOException {
         RawFile file = RawFile.open(settings);
-        ConfigSpace config = config(settings, file.byteCount(), file.blockSizeBytes(), file.physicalBlockBytes());
-        return new BlkDevice(name, settings, file, config, loops, mayUseRing);
+        try {
+            ConfigSpace config = config(settings, file.byteCount(), file.blockSizeBytes(), file.physicalBlockBytes());
+            return new BlkDevice(name, settings, file, config, loops, mayUseRing);
+        } catch (RuntimeException e) {
+            file.close();
+            throw e;
+        }
     }
 
     static long features(BlkSettings settings) {

@@ -103,13 +103,23 @@ public final class Guest implements AutoCloseable {
         memory.fill((byte) 0);
         rings[i] = DriverRings.lay(memory, BASE + offset, queueSize, features, indirectEntries);
         queues[i] = DriverQueue.create(rings[i]);
-        device.queueSize(i, queueSize);
-        device.queueAddresses(i, rings[i].descriptorAddress(), rings[i].driverAddress(), rings[i].deviceAddress());
+        connect(device, i);
+    }
+
+    /** Gives another device this guest's memory. */
+    public void attach(VdpaDevice other) throws IOException {
+        other.memory(table);
+    }
+
+    /** Settles one queue of a device, with kick and call of its own; the rings stay as they are. */
+    public void connect(VdpaDevice target, int i) throws IOException {
+        target.queueSize(i, queueSize);
+        target.queueAddresses(i, rings[i].descriptorAddress(), rings[i].driverAddress(), rings[i].deviceAddress());
         closeDescriptors(i);
         kicks[i] = EventFd.create("kick");
         calls[i] = EventFd.create("call");
-        device.queueKick(i, EventFd.adopt(kicks[i].fd().duplicate()));
-        device.queueCall(i, EventFd.adopt(calls[i].fd().duplicate()));
+        target.queueKick(i, EventFd.adopt(kicks[i].fd().duplicate()));
+        target.queueCall(i, EventFd.adopt(calls[i].fd().duplicate()));
     }
 
     private void closeDescriptors(int i) {

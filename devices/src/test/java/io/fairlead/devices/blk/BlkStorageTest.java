@@ -1,15 +1,20 @@
 package io.fairlead.devices.blk;
 
+import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.fairlead.devices.base.Guest;
 import io.fairlead.linux.Errno;
 import io.fairlead.vdpa.loop.EventLoopGroup;
 import io.fairlead.virtio.BlkConfig;
 import io.fairlead.virtio.BlkRequest;
+import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.QueueState;
+import io.fairlead.virtio.SplitInflight;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -54,7 +59,7 @@ class BlkStorageTest {
     }
 
     private byte[] stored(long offset, int count) {
-        return backend.content.asSlice(offset, count).toArray(java.lang.foreign.ValueLayout.JAVA_BYTE);
+        return backend.content.asSlice(offset, count).toArray(ValueLayout.JAVA_BYTE);
     }
 
     @Test
@@ -166,12 +171,68 @@ class BlkStorageTest {
         device.reset();
         MemorySegment value = MemorySegment.ofArray(new byte[1]);
         device.readConfig(offset, value);
-        assertThat(value.get(java.lang.foreign.ValueLayout.JAVA_BYTE, 0)).isEqualTo((byte) 1);
+        assertThat(value.get(ValueLayout.JAVA_BYTE, 0)).isEqualTo((byte) 1);
         device.writeConfig(0, MemorySegment.ofArray(new byte[] {9}));
         MemorySegment capacity = MemorySegment.ofArray(new byte[8]);
         device.readConfig(0, capacity);
-        assertThat(capacity.get(java.lang.foreign.ValueLayout.JAVA_BYTE, 0))
-                .isEqualTo((byte) (StubBackend.BYTES / 512));
+        assertThat(capacity.get(ValueLayout.JAVA_BYTE, 0)).isEqualTo((byte) (StubBackend.BYTES / 512));
+    }
+
+    @Test
+    void requestsWithoutHeaderOrStatusNeedAReset() throws IOException {
+        long header = Guest.BASE + guest.dataOffset();
+        for (int[] bytes : new int[][] {{15, 1}, {16, 0}, {1, 0}}) {
+            start(0);
+            int writable = bytes[1];
+            int[] lengths = writable == 0 ? new int[] {bytes[0]} : bytes;
+            assertThat(guest.queue(0).add(new long[] {header, header + 512}, lengths, 1, writable, 1))
+                    .isTrue();
+            disk.publish();
+            await().atMost(20, SECONDS).until(() -> (device.status() & 64) != 0);
+            device.reset();
+            assertThat(device.status()).isZero();
+        }
+        assertThat(device.statistics().total().guestFaults()).isEqualTo(3);
+        start(0);
+        assertThat(disk.read(0, 512)).isEqualTo(stored(0, 512));
+    }
+
+    @Test
+    void anotherProcessTakesUpWhatWasInFlight() throws IOException {
+        long features = device.deviceFeatures() & ~Feature.RING_PACKED;
+        long regionBytes = SplitInflight.byteCount(64);
+        MemorySegment region = backend.arena.allocate(regionBytes, 64);
+        device.driverFeatures(features);
+        guest.prepareQueue(0, features);
+        device.queueInflight(0, region);
+        device.queueReady(0, true);
+        disk = new Disk(guest, 0, 8);
+        disk.read(0, 512);
+        backend.slowOffset = 4096;
+        backend.gate = new CountDownLatch(1);
+        byte[] data = new byte[512];
+        new Random(8).nextBytes(data);
+        Disk.Request lost = disk.submit(BlkRequest.OUT, 8, data, 0);
+        disk.publish();
+        assertThat(disk.read(2, 512)).isEqualTo(stored(1024, 512));
+        // As after a kill: what the memory held at this moment, and a device that knows nothing else.
+        MemorySegment left = backend.arena.allocate(regionBytes, 64).copyFrom(region);
+        StubBackend fresh = new StubBackend();
+        try (EventLoopGroup otherLoops = new EventLoopGroup(1);
+                BlkDevice other = StubBackend.device(fresh, otherLoops, 1)) {
+            guest.attach(other);
+            other.driverFeatures(features);
+            other.queueInflight(0, left);
+            guest.connect(other, 0);
+            other.queueReady(0, true);
+            disk.await(lost);
+            assertThat(lost.status).isEqualTo(BlkRequest.STATUS_OK);
+            assertThat(fresh.content.asSlice(4096, 512).toArray(ValueLayout.JAVA_BYTE))
+                    .isEqualTo(data);
+            assertThat(disk.write(16, data)).isEqualTo(BlkRequest.STATUS_OK);
+            assertThat(disk.outstanding()).isZero();
+        }
+        fresh.arena.close();
     }
 
     @Test
