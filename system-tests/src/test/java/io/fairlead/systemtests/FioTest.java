@@ -107,7 +107,7 @@ class FioTest {
             assertThat(data.busyQueues()).isEqualTo(2);
             assertThat(served.writtenBytes())
                     .isGreaterThanOrEqualTo(jobs.stream()
-                            .mapToLong(job -> (long) job.jobs() * job.regionMib() << 20)
+                            .mapToLong(job -> ((long) job.jobs() * job.regionMib()) << 20)
                             .sum());
             checkThatACorruptedByteIsFound(jobs.getLast(), data.image());
         }

@@ -93,15 +93,17 @@ final class ServeProcess implements AutoCloseable {
         return process.exitValue();
     }
 
+    // Signals go by the handle: the process itself would close the output before its reader has all of it.
+
     /** SIGTERM; returns the exit code. */
     int terminate() throws IOException, InterruptedException {
-        process.destroy();
+        process.toHandle().destroy();
         return awaitEnd();
     }
 
     /** SIGKILL. */
     void kill() throws IOException, InterruptedException {
-        process.destroyForcibly();
+        process.toHandle().destroyForcibly();
         int _ = awaitEnd();
     }
 
@@ -148,6 +150,7 @@ final class ServeProcess implements AutoCloseable {
     /** SIGKILL where it still runs. */
     @Override
     public void close() {
-        process.destroyForcibly().onExit().join();
+        process.toHandle().destroyForcibly();
+        process.onExit().join();
     }
 }
