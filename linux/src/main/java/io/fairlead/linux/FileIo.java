@@ -48,6 +48,8 @@ public final class FileIo {
     public static final int FALLOC_FL_PUNCH_HOLE = 2;
     public static final int FALLOC_FL_ZERO_RANGE = 0x10;
 
+    private static final int SEEK_END = 2;
+
     static final int F_OFD_SETLK = 37;
     static final short F_RDLCK = 0;
     static final short F_WRLCK = 1;
@@ -152,6 +154,14 @@ public final class FileIo {
             result = Libc.fallocate(fd, mode, offset, byteCount);
         } while (result == -Errno.EINTR);
         return result;
+    }
+
+    /**
+     * The length of a file now, by lseek: quicker than {@link #status}, and allocates nothing. Moves the file's position,
+     * which none of the calls here uses.
+     */
+    public static long sizeBytes(int fd) {
+        return Libc.lseek(fd, 0, SEEK_END);
     }
 
     /** Sets the length of a file. */

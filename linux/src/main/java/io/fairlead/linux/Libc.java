@@ -36,6 +36,7 @@ final class Libc {
     private static final MethodHandle FSYNC = handle("fsync", JAVA_INT, JAVA_INT);
     private static final MethodHandle FALLOCATE =
             handle("fallocate", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
+    private static final MethodHandle LSEEK = handle("lseek", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT);
     private static final MethodHandle FTRUNCATE = handle("ftruncate", JAVA_INT, JAVA_INT, JAVA_LONG);
     private static final MethodHandle STATX =
             handle("statx", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_LONG);
@@ -193,6 +194,15 @@ final class Libc {
         MemorySegment errno = errno();
         try {
             return result((int) FALLOCATE.invokeExact(errno, fd, mode, offset, byteCount), errno);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    static long lseek(int fd, long offset, int whence) {
+        MemorySegment errno = errno();
+        try {
+            return result((long) LSEEK.invokeExact(errno, fd, offset, whence), errno);
         } catch (Throwable e) {
             throw unexpected(e);
         }

@@ -17,6 +17,7 @@ import org.slf4j.LoggerFactory;
 final class RawFile implements BlkBackend {
     private static final Logger LOG = LoggerFactory.getLogger(RawFile.class);
     private static final int MAX_ALIGNMENT_BYTES = 4096;
+    private static final int MAX_FILE_BLOCK_BYTES = 4096;
     private static final int ZERO_CHUNK_BYTES = 1 << 20;
 
     private final Fd fd;
@@ -50,8 +51,10 @@ final class RawFile implements BlkBackend {
             throw new IOException("%s: block-size %d is too small: it does I/O in units of %d bytes; use block-size=%d"
                     .formatted(fd.subject(), blockSizeBytes, smallest, smallest));
         }
+        // What a file system calls its block may be a megabyte: good for streams, but nothing is read before written.
+        int fileBlockBytes = Math.min(status.blockSizeBytes(), MAX_FILE_BLOCK_BYTES);
         physicalBlockBytes =
-                Math.max(blockSizeBytes, blockDevice ? BlockDevice.physicalBlockBytes(fd) : status.blockSizeBytes());
+                Math.max(blockSizeBytes, blockDevice ? BlockDevice.physicalBlockBytes(fd) : fileBlockBytes);
         if (byteCount == 0 || byteCount % blockSizeBytes != 0) {
             throw new IOException(("%s: its size of %d bytes is not a positive multiple of the block size %d; give it"
                             + " one by truncate -s")
@@ -174,7 +177,8 @@ final class RawFile implements BlkBackend {
 
     @Override
     public long writeNow(long iovecAddress, int iovecCount, long offset) {
-        if (writeNowRefused || truncated || alignmentBytes > 1) {
+        // Looked at first: what is refused here may be written by io_uring next.
+        if (isCutShort() || writeNowRefused || alignmentBytes > 1) {
             return -Errno.EAGAIN;
         }
         long result = FileIo.pwritev2(raw, iovecAddress, iovecCount, offset, FileIo.RWF_NOWAIT);
@@ -192,21 +196,36 @@ final class RawFile implements BlkBackend {
     }
 
     private int endOfFile(long offset) {
+        cutShort(offset);
+        return -Errno.EIO;
+    }
+
+    /** Asked before each write: one beyond the end would make the file longer, and what was lost would read as zeros. */
+    private boolean isCutShort() {
+        if (!truncated && !blockDevice) {
+            long here = FileIo.sizeBytes(raw);
+            if (here >= 0 && here < byteCount) {
+                cutShort(here);
+            }
+        }
+        return truncated;
+    }
+
+    private void cutShort(long end) {
         if (!truncated) {
             truncated = true;
             LOG.error(
                     "{}: ends at or before byte {} and not at its capacity of {}: cut short while in use; it takes no"
                             + " writes until the device is created again",
                     subject(),
-                    offset,
+                    end,
                     byteCount);
         }
-        return -Errno.EIO;
     }
 
     @Override
     public long write(long iovecAddress, int iovecCount, long offset) {
-        return truncated ? -Errno.EIO : FileIo.pwritev2(raw, iovecAddress, iovecCount, offset, 0);
+        return isCutShort() ? -Errno.EIO : FileIo.pwritev2(raw, iovecAddress, iovecCount, offset, 0);
     }
 
     @Override

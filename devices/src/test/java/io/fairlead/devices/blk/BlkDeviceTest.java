@@ -266,4 +266,19 @@ class BlkDeviceTest {
         }
         BlkDevice.create("again", settings, loops).close();
     }
+
+    @Test
+    void writesDoNotHideThatTheFileWasCutShort() throws IOException {
+        for (boolean durable : new boolean[] {false, true}) {
+            Files.write(file, content);
+            withDisk(BlkSettings.of(file), durable ? BlkConfig.F_FLUSH : 0, (device, disk) -> {
+                try (RandomAccessFile cut = new RandomAccessFile(file.toFile(), "rw")) {
+                    cut.setLength(512 << 10);
+                }
+                assertThat(disk.write(1536, new byte[4096])).isEqualTo(BlkRequest.STATUS_IOERR);
+                assertThat(Files.size(file)).isEqualTo(512 << 10);
+                assertThat(disk.read(0, 4096)).isEqualTo(Arrays.copyOf(content, 4096));
+            });
+        }
+    }
 }
