@@ -27,6 +27,8 @@ import java.util.stream.Stream;
 public final class BlkBench {
     private static final Duration MAX_WARMUP = Duration.ofMillis(300);
     private static final int WARMUP_SHARE = 4;
+    private static final double NEGLIGIBLE_SHARE = 0.01;
+    private static final double PERCENT = 100;
 
     private final BlkBenchOptions options;
     private final BenchProgress progress;
@@ -34,6 +36,9 @@ public final class BlkBench {
     private final List<Workload> workloads;
     private final BlkResults results = new BlkResults();
     private final RunCounter counter;
+
+    /** The most that the page cache still had of the file when a cold run began. */
+    private double warmShare;
 
     private BlkBench(BlkBenchOptions options, BenchProgress progress, BlkioLibrary library) {
         this.options = options;
@@ -95,6 +100,16 @@ public final class BlkBench {
     }
 
     private List<String> notes() {
+        List<String> notes = new ArrayList<>(method());
+        if (warmShare > NEGLIGIBLE_SHARE) {
+            notes.add(
+                    "The cold rows are not cold: up to %.0f %% of the file stayed in the page cache, because a server has it mapped."
+                            .formatted(warmShare * PERCENT));
+        }
+        return notes;
+    }
+
+    private List<String> method() {
         return List.of(
                 "%d rounds of %s s each, the servers in turn; medians, in parentheses the least and the greatest round. Before each run %s ms of load that does not count."
                         .formatted(options.rounds(), options.runTime().toMillis() / 1e3, warmup().toMillis()),
@@ -151,13 +166,14 @@ public final class BlkBench {
         }
     }
 
-    private static void prepare(Workload.Cache cache, DataFile file) throws IOException {
+    private void prepare(Workload.Cache cache, DataFile file) throws IOException {
         switch (cache) {
             case CACHED -> {
                 file.sync();
                 file.warm();
             }
-            case COLD, DIRECT -> file.drop();
+            case COLD -> warmShare = Math.max(warmShare, file.drop());
+            case DIRECT -> file.drop();
         }
     }
 
