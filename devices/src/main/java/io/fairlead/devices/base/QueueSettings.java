@@ -2,6 +2,7 @@ package io.fairlead.devices.base;
 
 import io.fairlead.linux.EventFd;
 import io.fairlead.vdpa.loop.EventLoop;
+import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.QueueConfig;
 import io.fairlead.virtio.QueueState;
 import java.lang.foreign.MemorySegment;
@@ -43,7 +44,8 @@ final class QueueSettings {
         return known != null ? known : QueueState.initial(packed);
     }
 
-    QueueConfig config(long features, boolean packed) {
+    QueueConfig config(long features) {
+        boolean packed = Feature.has(features, Feature.RING_PACKED);
         return new QueueConfig(
                 size, descriptorAddress, driverAddress, deviceAddress, features, stateFor(packed), inflight);
     }

@@ -6,7 +6,6 @@ import io.fairlead.vdpa.DeviceListener;
 import io.fairlead.vdpa.DeviceStatistics;
 import io.fairlead.vdpa.MemoryTable;
 import io.fairlead.vdpa.VdpaDevice;
-import io.fairlead.vdpa.loop.EventLoop;
 import io.fairlead.vdpa.loop.EventLoopGroup;
 import io.fairlead.virtio.DeviceStatus;
 import io.fairlead.virtio.DirtyLog;
@@ -16,13 +15,10 @@ import io.fairlead.virtio.GuestMemory;
 import io.fairlead.virtio.QueueState;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -50,6 +46,7 @@ public abstract class SoftwareDevice implements VdpaDevice {
     private final ConfigSpace config;
     private final DeviceStatistics statistics;
     private final List<QueueSettings> queues;
+    private final QueueControl control;
     private final AtomicInteger status = new AtomicInteger();
     private volatile @Nullable DeviceListener listener;
     private volatile long driverFeatures;
@@ -80,6 +77,7 @@ public abstract class SoftwareDevice implements VdpaDevice {
         queues = IntStream.range(0, queueCount)
                 .mapToObj(i -> new QueueSettings(loops.next(), maxQueueSize))
                 .toList();
+        control = new QueueControl(name, queues, statistics);
     }
 
     // ---- what a type does ----
@@ -125,12 +123,7 @@ public abstract class SoftwareDevice implements VdpaDevice {
             return;
         }
         LOG.error("{}: stopped until the driver resets it: {}", name, reason, cause);
-        for (QueueSettings queue : queues) {
-            QueueRunner runner = queue.runner;
-            if (runner != null) {
-                queue.loop.execute(runner::halt);
-            }
-        }
+        control.halt();
         DeviceListener told = listener;
         if (told != null) {
             told.needsReset(reason);
@@ -223,7 +216,7 @@ public abstract class SoftwareDevice implements VdpaDevice {
     @Override
     public final synchronized void reset() throws IOException {
         requireOpen();
-        stopAll();
+        control.stop(queues, this::queueFailed);
         forgetDriver();
     }
 
@@ -271,7 +264,7 @@ public abstract class SoftwareDevice implements VdpaDevice {
         GuestMemory old = memory;
         memory = replacement;
         try {
-            onRunningQueues(runner -> runner.memory(replacement));
+            control.onAll(runner -> runner.memory(replacement));
         } finally {
             release(old);
         }
@@ -287,27 +280,7 @@ public abstract class SoftwareDevice implements VdpaDevice {
     public final synchronized void dirtyLog(@Nullable DirtyLog log) throws IOException {
         requireOpen();
         dirtyLog = log;
-        onRunningQueues(runner -> runner.dirtyLog(log));
-    }
-
-    private interface RunnerChange {
-        void apply(QueueRunner runner) throws IOException;
-    }
-
-    private void onRunningQueues(RunnerChange change) throws IOException {
-        for (QueueSettings queue : queues) {
-            onRunner(queue, change);
-        }
-    }
-
-    private static void onRunner(QueueSettings queue, RunnerChange change) throws IOException {
-        QueueRunner runner = queue.runner;
-        if (runner != null) {
-            queue.loop.call(() -> {
-                change.apply(runner);
-                return true;
-            });
-        }
+        control.onAll(runner -> runner.dirtyLog(log));
     }
 
     // ---- queues ----
@@ -365,7 +338,7 @@ public abstract class SoftwareDevice implements VdpaDevice {
         EventFd old = settings.kick;
         settings.kick = kick;
         try {
-            onRunner(settings, runner -> runner.kick(kick));
+            control.on(settings, runner -> runner.kick(kick));
         } finally {
             if (old != null) {
                 old.close();
@@ -379,7 +352,7 @@ public abstract class SoftwareDevice implements VdpaDevice {
         EventFd old = settings.call;
         settings.call = call;
         try {
-            onRunner(settings, runner -> runner.call(call));
+            control.on(settings, runner -> runner.call(call));
         } finally {
             if (old != null) {
                 old.close();
@@ -406,15 +379,22 @@ public abstract class SoftwareDevice implements VdpaDevice {
             settings.ready = true;
             if (!suspended) {
                 try {
-                    start(queue, settings);
+                    start(queue);
                 } catch (IOException | RuntimeException e) {
                     settings.ready = false;
                     throw e;
                 }
             }
         } else {
-            stop(List.of(settings));
+            control.stop(List.of(settings), this::queueFailed);
             settings.ready = false;
+        }
+    }
+
+    private void start(int queue) throws IOException {
+        control.start(queue, driverFeatures, memory, dirtyLog, this::handler, this::queueFailed);
+        if (DeviceStatus.has(status.get(), DeviceStatus.DEVICE_NEEDS_RESET)) {
+            control.halt();
         }
     }
 
@@ -422,73 +402,11 @@ public abstract class SoftwareDevice implements VdpaDevice {
         return Feature.has(driverFeatures, Feature.RING_PACKED);
     }
 
-    private void start(int index, QueueSettings settings) throws IOException {
-        long features = driverFeatures;
-        GuestMemory table = memory;
-        DirtyLog log = dirtyLog;
-        EventLoop loop = settings.loop;
-        if (loop.isOnLoop()) {
-            throw new IllegalStateException(name + " is controlled from an event loop");
-        }
-        settings.runner = loop.call(() -> {
-            try {
-                return new QueueRunner(
-                        loop,
-                        settings.config(features, packed()),
-                        table,
-                        settings.kick,
-                        settings.call,
-                        log,
-                        statistics.queues().get(index),
-                        runner -> handler(index, runner, features),
-                        cause -> queueFailed(index, cause));
-            } catch (GuestFaultException | InternalError e) {
-                statistics.queues().get(index).countGuestFault();
-                queueFailed(index, e);
-                return null;
-            }
-        });
-        QueueRunner runner = settings.runner;
-        if (runner != null && DeviceStatus.has(status.get(), DeviceStatus.DEVICE_NEEDS_RESET)) {
-            loop.execute(runner::halt);
-        }
-    }
-
-    private void stopAll() throws IOException {
-        stop(queues);
-    }
-
-    /** Stops queues at the same time and waits until nothing is in flight. */
-    private void stop(List<QueueSettings> stopping) throws IOException {
-        List<CompletableFuture<QueueState>> ends = new ArrayList<>();
-        for (QueueSettings queue : stopping) {
-            QueueRunner runner = queue.runner;
-            if (runner == null) {
-                ends.add(CompletableFuture.completedFuture(queue.stateFor(packed())));
-            } else if (queue.loop.isOnLoop()) {
-                throw new IllegalStateException(name + " is controlled from an event loop");
-            } else {
-                ends.add(queue.loop.call(runner::drain));
-            }
-        }
-        for (int i = 0; i < ends.size(); i++) {
-            QueueSettings queue = stopping.get(i);
-            try {
-                QueueState end = ends.get(i).join();
-                queue.state = queue.runner == null ? queue.state : end;
-            } catch (CompletionException e) {
-                needsReset("a queue did not stop: " + e.getCause(), e.getCause());
-            } finally {
-                queue.runner = null;
-            }
-        }
-    }
-
     @Override
     public final synchronized void suspend() throws IOException {
         requireOpen();
         if (!suspended) {
-            stopAll();
+            control.stop(queues, this::queueFailed);
             suspended = true;
         }
     }
@@ -500,7 +418,7 @@ public abstract class SoftwareDevice implements VdpaDevice {
             suspended = false;
             for (int i = 0; i < queues.size(); i++) {
                 if (queues.get(i).ready) {
-                    start(i, queues.get(i));
+                    start(i);
                 }
             }
         }
@@ -531,7 +449,7 @@ public abstract class SoftwareDevice implements VdpaDevice {
             return;
         }
         try {
-            stopAll();
+            control.stop(queues, this::queueFailed);
         } finally {
             forgetDriver();
             closed = true;

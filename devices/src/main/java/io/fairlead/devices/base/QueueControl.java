@@ -1,0 +1,133 @@
+package io.fairlead.devices.base;
+
+import io.fairlead.vdpa.DeviceStatistics;
+import io.fairlead.vdpa.loop.EventLoop;
+import io.fairlead.virtio.DirtyLog;
+import io.fairlead.virtio.GuestFaultException;
+import io.fairlead.virtio.GuestMemory;
+import io.fairlead.virtio.QueueState;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Starts, changes and stops the queues of one device, each on its loop, and waits for it.
+ *
+ * <p>Under the device's lock and on no event loop, but for {@link #halt}.
+ */
+final class QueueControl {
+    /** Makes the handler of a queue. */
+    interface Handlers {
+        QueueHandler create(int queue, QueueRunner runner, long features);
+    }
+
+    /** Told that a queue cannot go on. */
+    interface Failures {
+        void failed(int queue, Throwable cause);
+    }
+
+    /** A change of a running queue, on its loop. */
+    interface Change {
+        void apply(QueueRunner runner) throws IOException;
+    }
+
+    private final String name;
+    private final List<QueueSettings> queues;
+    private final DeviceStatistics statistics;
+
+    QueueControl(String name, List<QueueSettings> queues, DeviceStatistics statistics) {
+        this.name = name;
+        this.queues = queues;
+        this.statistics = statistics;
+    }
+
+    /** Starts a queue where its settings say; rings that are unfit are a failure of the queue and no exception. */
+    void start(
+            int index, long features, GuestMemory memory, @Nullable DirtyLog log, Handlers handlers, Failures failures)
+            throws IOException {
+        QueueSettings settings = queues.get(index);
+        EventLoop loop = settings.loop;
+        requireOffLoop(loop);
+        settings.runner = loop.call(() -> {
+            try {
+                return new QueueRunner(
+                        loop,
+                        settings.config(features),
+                        memory,
+                        settings.kick,
+                        settings.call,
+                        log,
+                        statistics.queues().get(index),
+                        runner -> handlers.create(index, runner, features),
+                        cause -> failures.failed(index, cause));
+            } catch (GuestFaultException | InternalError e) {
+                statistics.queues().get(index).countGuestFault();
+                failures.failed(index, e);
+                return null;
+            }
+        });
+    }
+
+    /** Has all queues take no further request. Any thread. */
+    void halt() {
+        for (QueueSettings queue : queues) {
+            QueueRunner runner = queue.runner;
+            if (runner != null) {
+                queue.loop.execute(runner::halt);
+            }
+        }
+    }
+
+    void onAll(Change change) throws IOException {
+        for (QueueSettings queue : queues) {
+            on(queue, change);
+        }
+    }
+
+    void on(QueueSettings queue, Change change) throws IOException {
+        QueueRunner runner = queue.runner;
+        if (runner != null) {
+            queue.loop.call(() -> {
+                change.apply(runner);
+                return true;
+            });
+        }
+    }
+
+    /**
+     * Stops queues at the same time, waits until nothing is in flight, and notes where they stand.
+     *
+     * @param stopping some or all of the device's
+     */
+    void stop(List<QueueSettings> stopping, Failures failures) throws IOException {
+        List<QueueSettings> running =
+                stopping.stream().filter(queue -> queue.runner != null).toList();
+        List<CompletableFuture<QueueState>> ends = new ArrayList<>();
+        for (QueueSettings queue : running) {
+            requireOffLoop(queue.loop);
+            QueueRunner runner = queue.runner;
+            if (runner != null) {
+                ends.add(queue.loop.call(runner::drain));
+            }
+        }
+        for (int i = 0; i < ends.size(); i++) {
+            QueueSettings queue = running.get(i);
+            try {
+                queue.state = ends.get(i).join();
+            } catch (CompletionException e) {
+                failures.failed(queues.indexOf(queue), e.getCause() == null ? e : e.getCause());
+            } finally {
+                queue.runner = null;
+            }
+        }
+    }
+
+    private void requireOffLoop(EventLoop loop) {
+        if (loop.isOnLoop()) {
+            throw new IllegalStateException(name + " is controlled from an event loop");
+        }
+    }
+}
