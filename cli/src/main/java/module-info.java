@@ -7,7 +7,12 @@ module io.fairlead.cli {
     requires io.fairlead.testbed;
     requires io.fairlead.bench;
     requires info.picocli;
+    requires java.management;
     requires tools.jackson.databind;
     requires org.slf4j;
-    opens io.fairlead.cli to info.picocli;
+
+    opens io.fairlead.cli to
+            info.picocli;
+    opens io.fairlead.cli.demo to
+            tools.jackson.databind;
 }

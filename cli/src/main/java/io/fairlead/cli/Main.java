@@ -82,7 +82,7 @@ public final class Main implements Runnable {
         PrintWriter err = command.getErr();
         return switch (e) {
             case IOException expected -> say(err, expected, EXIT_FAILED);
-            case UncheckedIOException expected -> say(err, expected.getCause(), EXIT_FAILED);
+            case UncheckedIOException expected -> say(err, expected, EXIT_FAILED);
             case IllegalArgumentException mistake -> say(err, mistake, EXIT_USAGE);
             case InterruptedException interrupted -> say(err, new IOException("interrupted"), EXIT_FAILED);
             default -> {

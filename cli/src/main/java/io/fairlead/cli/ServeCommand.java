@@ -40,7 +40,7 @@ final class ServeCommand implements Callable<Integer> {
             description = {
                 "A device, as often as there are devices. name=, type= and socket= are needed; a comma in a value is"
                         + " doubled.",
-                "For type=blk: " + BlkManagement.ATTRIBUTES_HELP
+                "For type=blk: " + BlkManagement.ATTRIBUTES
             })
     private List<String> devices = List.of();
 
@@ -61,20 +61,20 @@ final class ServeCommand implements Callable<Integer> {
         PrintStream out = System.out;
         try (TerminationSignal signal = TerminationSignal.install();
                 EventLoopGroup loops = new EventLoopGroup(threads);
-                BlkManagement management = new BlkManagement("software", loops);
-                Registry registry = new Registry();
-                VhostUserServer server = new VhostUserServer()) {
+                Registry registry = new Registry()) {
+            BlkManagement management = new BlkManagement("software", loops);
             registry.register(management);
-            for (DeviceOption option : options) {
-                VdpaDevice device =
-                        registry.add(management.name(), option.name(), option.deviceId(), option.attributes());
-                server.serve(device, option.socket());
-                printDevice(out, option, device);
+            try (VhostUserServer server = new VhostUserServer()) {
+                for (DeviceOption option : options) {
+                    VdpaDevice device =
+                            registry.add(management.name(), option.name(), option.deviceId(), option.attributes());
+                    server.serve(device, option.socket());
+                    printDevice(out, option, device);
+                }
+                out.println(json ? "{\"ready\":true}" : "ready");
+                out.flush();
+                signal.await();
             }
-            out.println(json ? "{\"ready\":true}" : "ready");
-            out.flush();
-            signal.await();
-            server.close();
             printStatistics(out, registry);
         }
         return 0;

@@ -1,0 +1,107 @@
+package io.fairlead.cli;
+
+import io.fairlead.bench.BenchProgress;
+import io.fairlead.bench.BenchReport;
+import io.fairlead.bench.blk.BlkBench;
+import io.fairlead.bench.blk.BlkBenchOptions;
+import io.fairlead.testbed.Progress;
+import io.fairlead.testbed.Testbed;
+import java.io.Console;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code fairlead bench}: measured beside the peers, in the same run. */
+@Command(
+        name = "bench",
+        description = "Measure beside other implementations, in alternating runs of one session.",
+        mixinStandardHelpOptions = true,
+        synopsisSubcommandLabel = "COMMAND")
+final class BenchCommand implements Runnable {
+    @Spec
+    @SuppressWarnings("NullAway.Init") // picocli sets it before run
+    private CommandSpec spec;
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "what to measure is missing: blk");
+    }
+
+    @Command(
+            name = "blk",
+            description =
+                    "Disks: I/O a second and processor time per I/O through libblkio, beside qemu-storage-daemon.",
+            mixinStandardHelpOptions = true,
+            footer = {
+                "",
+                "Rows are medians of alternating runs. 'held' says whether the design's bar is met; the exit code",
+                "does not depend on it. All rows take about half an hour; --only cached/poll a few minutes."
+            })
+    int blk(
+            @Option(names = "--rounds", paramLabel = "N", description = "Runs of each row with each server.") @Nullable
+                    Integer rounds,
+            @Option(names = "--seconds", paramLabel = "S", description = "Length of one run.") @Nullable Double seconds,
+            @Option(names = "--quick", description = "A smoke test of seconds; its figures are of no worth.")
+                    boolean quick,
+            @Option(
+                            names = "--only",
+                            paramLabel = "REGEX",
+                            defaultValue = "",
+                            description = "Rows whose name has this in it, such as cached/poll/randread or idle.")
+                    String only,
+            @Option(
+                            names = "--dir",
+                            paramLabel = "FOLDER",
+                            defaultValue = "${sys:java.io.tmpdir}",
+                            description = "Where the data file is made: a real disk. Default: ${DEFAULT-VALUE}")
+                    Path folder,
+            @Option(names = "--json", paramLabel = "FILE", description = "Write the rows as JSON, too.") @Nullable
+                    Path json,
+            @Option(
+                            names = "--markdown",
+                            paramLabel = "FILE",
+                            description = "Write table and machine as Markdown, too.")
+                    @Nullable
+                    Path markdown)
+            throws IOException, InterruptedException {
+        try (Testbed testbed = Testbed.open(Progress.toStandardError())) {
+            List<String> self = OwnCommand.line();
+            Path library = testbed.libblkio().library();
+            BlkBenchOptions options = quick
+                    ? BlkBenchOptions.quick(folder, self, testbed.storageDaemon(), library)
+                    : BlkBenchOptions.full(folder, self, testbed.storageDaemon(), library);
+            if (rounds != null) {
+                options = options.withRounds(rounds);
+            }
+            if (seconds != null) {
+                options = options.withRunTime(Duration.ofMillis(Math.round(seconds * 1000)));
+            }
+            BenchReport report = BlkBench.run(
+                    options.withSelect(Pattern.compile(only)), BenchProgress.toTerminal(System.err, isTerminal()));
+            System.out.print(report.text());
+            System.out.flush();
+            if (json != null) {
+                Files.writeString(json, report.json());
+            }
+            if (markdown != null) {
+                Files.writeString(markdown, report.markdown());
+            }
+        }
+        return 0;
+    }
+
+    @SuppressWarnings("SystemConsoleNull") // null is still allowed, and NullAway knows it
+    private static boolean isTerminal() {
+        Console console = System.console();
+        return console != null && console.isTerminal();
+    }
+}

@@ -1,0 +1,52 @@
+package io.fairlead.cli;
+
+import io.fairlead.testbed.Progress;
+import io.fairlead.testbed.QemuRelease;
+import io.fairlead.testbed.Testbed;
+import java.io.IOException;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code fairlead testbed}: what tests, demo and benchmarks fetch. */
+@Command(
+        name = "testbed",
+        description = "Fetch what tests, demo and benchmarks need: QEMU, a guest kernel, a user land, peers.",
+        mixinStandardHelpOptions = true,
+        synopsisSubcommandLabel = "COMMAND",
+        footer = {
+            "",
+            "Everything goes into a cache folder ($FAIRLEAD_CACHE, else $XDG_CACHE_HOME/fairlead, else",
+            "~/.cache/fairlead); the system stays as it is. Packages come from the mirror that apt uses here."
+        })
+final class TestbedCommand implements Runnable {
+    @Spec
+    @SuppressWarnings("NullAway.Init") // picocli sets it before run
+    private CommandSpec spec;
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "a command is missing: fetch");
+    }
+
+    @Command(
+            name = "fetch",
+            description = "Fetch and make all of it now; what is there already is kept.",
+            mixinStandardHelpOptions = true)
+    int fetch() throws IOException {
+        try (Testbed testbed = Testbed.open(Progress.toStandardError())) {
+            for (QemuRelease release : QemuRelease.values()) {
+                testbed.prepare(release);
+                System.out.printf(
+                        "QEMU %s, accelerator %s%n", testbed.qemu(release).version(), testbed.accelerator(release));
+            }
+            System.out.println("kernel " + testbed.kernel().version());
+            System.out.println("root image " + testbed.rootImage());
+            System.out.println("libblkio " + testbed.libblkio().library());
+            System.out.println("qemu-storage-daemon " + testbed.storageDaemon().getLast());
+            System.out.println("cache " + testbed.cacheDirectory());
+        }
+        return 0;
+    }
+}

@@ -1,0 +1,120 @@
+package io.fairlead.cli.demo;
+
+import io.fairlead.testbed.GuestResult;
+import io.fairlead.vdpa.QueueStatistics;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * What came of the demo.
+ *
+ * @param held whether every check held and nothing failed
+ * @param bootSeconds from QEMU's start to the guest's first command
+ * @param verifiedBytes bytes that fio verified
+ */
+public record DemoReport(
+        boolean held,
+        double bootSeconds,
+        double totalSeconds,
+        List<Speed> speeds,
+        long verifiedBytes,
+        List<Check> checks,
+        List<Queue> queues,
+        String consoleLog) {
+    /** One thing that had to hold. */
+    public record Check(String name, boolean held, String detail) {}
+
+    /** I/O a second as fio in the guest measured it. */
+    public record Speed(String name, double perSecond) {}
+
+    /** What one queue of one disk served. */
+    public record Queue(String disk, int queue, QueueStatistics.Snapshot counts) {}
+
+    public DemoReport {
+        speeds = List.copyOf(speeds);
+        checks = List.copyOf(checks);
+        queues = List.copyOf(queues);
+    }
+
+    static List<Check> checks(List<JsonNode> lines) {
+        return lines.stream()
+                .filter(line -> line.has("check"))
+                .map(line -> new Check(
+                        line.path("check").asString(),
+                        line.path("held").asBoolean(),
+                        line.path("detail").asString()))
+                .toList();
+    }
+
+    static DemoReport of(GuestResult result, List<Check> guestAndHost, List<DemoDisk> disks, long verifyBytes) {
+        List<Check> checks = new ArrayList<>(guestAndHost);
+        List<Queue> queues = new ArrayList<>();
+        for (DemoDisk disk : disks) {
+            List<QueueStatistics> counters = disk.device().statistics().queues();
+            for (int i = 0; i < counters.size(); i++) {
+                queues.add(new Queue(
+                        disk.device().name() + " (" + disk.purpose() + ")",
+                        i,
+                        counters.get(i).snapshot()));
+            }
+        }
+        boolean all = queues.stream().allMatch(queue -> queue.counts().requests() > 0);
+        checks.add(new Check("every queue", all, all ? "served requests" : "a queue served nothing"));
+        long faults =
+                queues.stream().mapToLong(queue -> queue.counts().guestFaults()).sum();
+        checks.add(new Check("guest faults", faults == 0, faults + " counted"));
+        boolean verified = checks.stream().anyMatch(check -> check.name().equals("fio verify") && check.held());
+        List<Speed> speeds = result.lines().stream()
+                .filter(line -> line.has("speed"))
+                .map(line -> new Speed(
+                        line.path("speed").asString(), line.path("perSecond").asDouble()))
+                .toList();
+        return new DemoReport(
+                result.status() == 0 && checks.stream().allMatch(Check::held),
+                result.bootMillis() / 1e3,
+                result.totalMillis() / 1e3,
+                speeds,
+                verified ? verifyBytes : 0,
+                checks,
+                queues,
+                result.consoleLog().toString());
+    }
+
+    /** For a terminal. */
+    public String text() {
+        List<String> lines = new ArrayList<>();
+        lines.add("");
+        lines.add(String.format(Locale.ROOT, "boot            %.1f s to the first command", bootSeconds));
+        for (Speed speed : speeds) {
+            lines.add(String.format(
+                    Locale.ROOT, "%-19s %,.0f a second (fio in the guest, depth 32)", speed.name(), speed.perSecond()));
+        }
+        lines.add(String.format(
+                Locale.ROOT, "verified        %,d bytes by fio, and %d checks", verifiedBytes, checks.size()));
+        for (Queue queue : queues) {
+            QueueStatistics.Snapshot counts = queue.counts();
+            lines.add(String.format(
+                    Locale.ROOT,
+                    "%-25s queue %d: %,d requests, %,d bytes read, %,d written, %d failed",
+                    queue.disk(),
+                    queue.queue(),
+                    counts.requests(),
+                    counts.readBytes(),
+                    counts.writtenBytes(),
+                    counts.failedRequests()));
+        }
+        List<Check> broken = checks.stream().filter(check -> !check.held()).toList();
+        lines.add("errors          " + (broken.isEmpty() ? "none" : broken.size()));
+        broken.forEach(check -> lines.add("  FAILED " + check.name() + ": " + check.detail()));
+        lines.add("serial log      " + consoleLog);
+        lines.add(String.format(Locale.ROOT, "%s in %.0f s", held ? "success" : "FAILED", totalSeconds));
+        return String.join("\n", lines) + "\n";
+    }
+
+    public String json() {
+        return JsonMapper.builder().build().writerWithDefaultPrettyPrinter().writeValueAsString(this) + "\n";
+    }
+}

@@ -1,0 +1,102 @@
+# What the demo's guest does: uses its three disks and checks every byte that it gets back. Each check is reported by
+# one line; the exit status is 0 only if all of them held.
+failed=0
+stage() { emit "{\"stage\":\"$1\"}"; }
+check() { # check NAME DETAIL COMMAND...: holds where the command succeeds
+    name=$1
+    detail=$2
+    shift 2
+    if "$@" >/tmp/check.log 2>&1; then
+        emit "{\"check\":\"$name\",\"held\":true,\"detail\":\"$detail\"}"
+    else
+        failed=1
+        emit "{\"check\":\"$name\",\"held\":false,\"detail\":\"$(tail -n 3 /tmp/check.log | tr -d '"\\' | tr '\n\t' '  ')\"}"
+    fi
+}
+disk() { # the disk with a serial number
+    for block in /sys/block/vd*; do
+        if [ "$(cat "$block/serial")" = "$1" ]; then echo "/dev/${block##*/}"; fi
+    done
+}
+drop_caches() { echo 3 >/proc/sys/vm/drop_caches; }
+
+root=$(disk fairlead-root)
+data=$(disk fairlead-data)
+fixed=$(disk fairlead-fixed)
+
+# By their paths: busybox has smaller programs of the same names.
+blkdiscard=/usr/bin/blkdiscard
+mke2fs=/usr/bin/mke2fs
+
+stage "disks"
+rooted() { grep -q "^$root[0-9]* / ext4" /proc/mounts; }
+check "root" "the root file system is on $root" rooted
+queues=$(ls "/sys/block/${data#/dev/}/mq" | wc -l)
+multi() { [ "$queues" -eq @QUEUES@ ]; }
+check "queues" "$data has $queues queues" multi
+
+stage "read-only disk"
+same() { [ "$(sha256sum <"$fixed" | cut -d ' ' -f 1)" = "@FIXED_SHA256@" ]; }
+check "read-only content" "$fixed is the host's file, byte for byte" same
+refused() { ! dd if=/dev/zero of="$fixed" bs=512 count=1; }
+check "read-only refused" "a write is refused" refused
+
+stage "fio with verify"
+verified() {
+    fio --name=verify --filename="$data" --rw=randwrite --bsrange=512-64k --blockalign=512 --norandommap=0 \
+        --ioengine=libaio --iodepth=16 --direct=1 --verify=crc32c --verify_fatal=1 --do_verify=1 \
+        --size=@VERIFY_BYTES@ --output-format=terse --output=/tmp/fio.log
+}
+check "fio verify" "@VERIFY_BYTES@ bytes written at random and read back" verified
+
+stage "discard"
+discarded() { "$blkdiscard" -o 0 -l @VERIFY_BYTES@ "$data"; }
+check "discard" "@VERIFY_BYTES@ bytes given back" discarded
+zeroed() {
+    dd if=/dev/urandom of="$data" bs=1M count=4 oflag=direct && "$blkdiscard" -z -o 1048576 -l 1048576 "$data" &&
+        [ "$(dd if="$data" bs=1M skip=1 count=1 iflag=direct | tr -d '\0' | wc -c)" = 0 ]
+}
+check "write zeroes" "1 MiB of zeroes read back" zeroed
+
+stage "speed"
+iops() { # iops KIND FIELD
+    fio --name="$1" --filename="$data" --rw="$1" --bs=4k --ioengine=libaio --iodepth=32 --direct=1 --numjobs=1 \
+        --size=64m --time_based --runtime=@SPEED_SECONDS@ --output-format=terse --terse-version=3 --output=/tmp/fio.log \
+        >/dev/null 2>&1 && cut -d ';' -f "$2" /tmp/fio.log
+}
+emit "{\"speed\":\"4 KiB random reads\",\"perSecond\":$(iops randread 8)}"
+emit "{\"speed\":\"4 KiB random writes\",\"perSecond\":$(iops randwrite 49)}"
+
+stage "file system"
+check "mkfs" "ext4 on $data" "$mke2fs" -q -F -t ext4 "$data"
+mkdir -p /tmp/data
+tree() {
+    mount "$data" /tmp/data && mkdir -p /tmp/data/tree && cd /tmp/data/tree || return 1
+    for folder in 0 1 2 3 4 5 6 7; do
+        mkdir "$folder"
+        for file in 0 1 2 3 4 5 6 7 8 9; do
+            dd if=/dev/urandom of="$folder/$file" bs=$((1 + file * 1733)) count=8 2>/dev/null || return 1
+        done
+    done
+    find . -type f | sort | xargs sha256sum >/tmp/sums && cd / && sync && umount /tmp/data
+}
+check "file tree" "80 files written, unmounted" tree
+again() {
+    drop_caches
+    /usr/bin/e2fsck -f -n "$data" && mount "$data" /tmp/data && cd /tmp/data/tree && sha256sum -c /tmp/sums && cd / &&
+        umount /tmp/data
+}
+check "file tree again" "file system clean, all checksums right" again
+emit "{\"file\":\"/tree/7/9\",\"sha256\":\"$(grep ' ./7/9$' /tmp/sums | cut -d ' ' -f 1)\"}"
+
+stage "root file system"
+rootwrite() {
+    dd if=/dev/urandom of=/root/demo bs=1M count=4 && sync && sum=$(sha256sum </root/demo) && drop_caches &&
+        [ "$(sha256sum </root/demo)" = "$sum" ]
+}
+check "root file" "4 MiB written to the root disk and read back" rootwrite
+
+stage "end"
+quiet() { ! dmesg | grep -iE "i/o error|buffer i/o|virtio.*(fail|error)" | grep -v "dev ${fixed#/dev/}"; }
+check "kernel log" "no I/O error" quiet
+exit "$failed"
