@@ -72,6 +72,10 @@ public final class QueueRunner implements EventLoop.Pollable {
     private int inFlight;
     private int unpublished;
     private boolean signalWanted;
+
+    /** The process that served this queue before may have died between publishing and signalling. */
+    private boolean firstPublishDue = true;
+
     private boolean notificationsEnabled;
     private boolean polled;
     private boolean draining;
@@ -245,8 +249,9 @@ public final class QueueRunner implements EventLoop.Pollable {
     }
 
     private void publish() {
-        if (unpublished > 0 && !broken) {
+        if ((unpublished > 0 || firstPublishDue) && !broken) {
             unpublished = 0;
+            firstPublishDue = false;
             if (queue.publish()) {
                 signalWanted = true;
             }

@@ -50,7 +50,7 @@ final class QueueSettings {
                 size, descriptorAddress, driverAddress, deviceAddress, features, stateFor(packed), inflight);
     }
 
-    /** Forgets everything the driver set. */
+    /** Forgets everything the driver set; kick and call are the front-end's and stay. */
     void reset(int initialSize) {
         size = initialSize;
         descriptorAddress = 0;
@@ -59,10 +59,9 @@ final class QueueSettings {
         state = null;
         inflight = null;
         ready = false;
-        closeDescriptors();
     }
 
-    private void closeDescriptors() {
+    void closeDescriptors() {
         if (kick != null) {
             kick.close();
             kick = null;

@@ -452,6 +452,7 @@ public abstract class SoftwareDevice implements VdpaDevice {
             control.stop(queues, this::queueFailed);
         } finally {
             forgetDriver();
+            queues.forEach(QueueSettings::closeDescriptors);
             closed = true;
             release(memory);
             memory = GuestMemory.EMPTY;
