@@ -33,6 +33,11 @@ public final class Machine {
         return machine;
     }
 
+    /** Whether a folder's files are kept in memory, where O_DIRECT means nothing. */
+    public static boolean isInMemory(Path folder) throws IOException {
+        return Files.getFileStore(folder).type().equals("tmpfs");
+    }
+
     private static String disk(Path folder) {
         try {
             var store = Files.getFileStore(folder);

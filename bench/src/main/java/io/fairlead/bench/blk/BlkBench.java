@@ -99,12 +99,15 @@ public final class BlkBench {
         return machine;
     }
 
-    private List<String> notes() {
+    private List<String> notes() throws IOException {
         List<String> notes = new ArrayList<>(method());
         if (warmShare > NEGLIGIBLE_SHARE) {
             notes.add(
                     "The cold rows are not cold: up to %.0f %% of the file stayed in the page cache, because a server has it mapped."
                             .formatted(warmShare * PERCENT));
+        }
+        if (Machine.isInMemory(options.folder())) {
+            notes.add("The file is in memory (tmpfs): cold and direct rows tell nothing of a disk.");
         }
         return notes;
     }

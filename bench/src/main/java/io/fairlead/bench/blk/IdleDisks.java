@@ -17,6 +17,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What idle disks cost: a server of one disk is held against one of many more, all connected, started and read once, then
@@ -28,12 +29,17 @@ final class IdleDisks {
 
     private static final Duration SETTLING = Duration.ofSeconds(2);
     private static final Duration WATCHED = Duration.ofSeconds(10);
-    private static final Duration QUICK = Duration.ofSeconds(1);
+
+    /** Runs shorter than this ask for a smoke test, which does not wait as long. */
+    private static final Duration FULL_RUN = Duration.ofMillis(500);
+
+    private static final Duration QUICK = Duration.ofMillis(200);
     private static final Duration TIMEOUT = Duration.ofSeconds(10);
     private static final long FILE_BYTES = 1 << 20;
     private static final int BLOCK_BYTES = 4096;
     private static final double BYTES_PER_MIB = 1 << 20;
     private static final double NANOS_PER_MILLI = 1e6;
+    private static final double MILLIS_PER_SECOND = 1e3;
     private static final double MAX_MIB_EACH = 1;
 
     /** The step in which /proc tells processor time: what is less cannot be seen. */
@@ -48,7 +54,7 @@ final class IdleDisks {
         this.options = options;
         this.progress = progress;
         this.library = library;
-        quick = options.runTime().compareTo(QUICK) < 0;
+        quick = options.runTime().compareTo(FULL_RUN) < 0;
     }
 
     /** What was found. */
@@ -74,7 +80,7 @@ final class IdleDisks {
                         Bar.oursAtMost(MAX_MIB_EACH)),
                 row(
                         "processor time of %d disks".formatted(more),
-                        "ms in %d s".formatted(watched().toSeconds()),
+                        "ms in %s s".formatted(watched().toMillis() / MILLIS_PER_SECOND),
                         Math.max(0, oursMore.cpuMillis() - ours.cpuMillis()),
                         Math.max(0, peerMore.cpuMillis() - peer.cpuMillis()),
                         Bar.oursAtMost(MAX_CPU_MILLIS)),
@@ -86,8 +92,7 @@ final class IdleDisks {
         return new Result(rows, table);
     }
 
-    private static BenchRow row(
-            String what, String unit, double ours, double peer, @org.jspecify.annotations.Nullable Bar bar) {
+    private static BenchRow row(String what, String unit, double ours, double peer, @Nullable Bar bar) {
         return new BenchRow(NAME + "/" + what, unit, Samples.of(ours), Samples.of(peer), bar);
     }
 
