@@ -56,13 +56,17 @@ final class BlkResults {
                         barred ? cpuBar(workload) : null));
             }
         });
-        rows.add(new BenchRow(
+        rows.add(memoryRow());
+        return rows;
+    }
+
+    private BenchRow memoryRow() {
+        return new BenchRow(
                 "memory/one disk under load, resident",
                 "MiB",
                 Samples.of(maxResidentMib),
                 null,
-                Bar.oursAtMost(MAX_RESIDENT_MIB)));
-        return rows;
+                Bar.oursAtMost(MAX_RESIDENT_MIB));
     }
 
     /** The bars of the design: polling clients, against io_uring. */
@@ -87,7 +91,7 @@ final class BlkResults {
     }
 
     List<BenchTable> tables() {
-        return List.of(rateTable(), cpuTable());
+        return List.of(rateTable(), cpuTable(), memoryTable());
     }
 
     private BenchTable rateTable() {
@@ -132,6 +136,15 @@ final class BlkResults {
                 "Processor time of the server, microseconds an I/O (last column: of the client, with fairlead)",
                 List.of("workload", "fairlead", "qsd io_uring", "ratio", "qsd threads", "ratio", "bar", "client"),
                 lines);
+    }
+
+    private BenchTable memoryTable() {
+        BenchRow row = memoryRow();
+        return new BenchTable(
+                "Memory of the server's own, MiB resident, the most after any run",
+                List.of("", "fairlead", "bar"),
+                List.of(List.of(
+                        "one disk", Figures.of(row.ours().median()), verdict(row.bar(), row.ours(), row.ours()))));
     }
 
     private static String verdict(@Nullable Bar bar, Samples ours, Samples peer) {

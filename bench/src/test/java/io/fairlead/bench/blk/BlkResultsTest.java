@@ -39,6 +39,20 @@ class BlkResultsTest {
                 .contains("600 (300-900)", "200 (100-250)", "3.00x", "12.0x", "ratio >= 3: held");
     }
 
+    @Test
+    void theMostMemoryOfAnyRunCounts() {
+        BlkResults results = new BlkResults();
+        for (long mib : new long[] {80, 151, 90}) {
+            results.add(WORKLOAD, DiskServer.Kind.FAIRLEAD, new Load(1, SECOND, SECOND, SECOND, mib << 20));
+        }
+        results.add(WORKLOAD, DiskServer.Kind.QSD_IO_URING, new Load(1, SECOND, SECOND, SECOND, 999L << 20));
+        results.add(WORKLOAD, DiskServer.Kind.QSD_THREADS, new Load(1, SECOND, SECOND, SECOND, 999L << 20));
+        assertThat(results.rows().getLast().ours().median()).isEqualTo(151);
+        assertThat(results.rows().getLast().held()).isFalse();
+        assertThat(results.tables().getLast().lines())
+                .containsExactly(List.of("one disk", "151", "ours <= 150: NOT held"));
+    }
+
     /** Runs of one second each in which the server is busy all the time. */
     private static void add(BlkResults results, DiskServer.Kind kind, long... requests) {
         for (long count : requests) {
