@@ -95,6 +95,7 @@ class BootTest {
         try (SoftwareDisks disks = new SoftwareDisks(folder)) {
             SoftwareDisks.Disk disk = disks.serveRoot("disk0", wanted.queues());
             RootImage image = new RootImage(disk.image());
+            long allocatedBefore = image.allocatedBytes();
             GuestSpec spec = GuestSpec.job(JOB)
                     .name("boot")
                     .release(wanted.release())
@@ -121,6 +122,10 @@ class BootTest {
             assertThat(result.status()).as("%s", result.lines()).isZero();
             check(wanted, result, disk);
             checkImage(image, result, folder);
+            long grownKib = (image.allocatedBytes() - allocatedBefore) >> 10;
+            Lab.report("the image takes %d KiB more than before", grownKib);
+            // 8 MiB were written and stayed; the 16 MiB of the removed file were given back.
+            assertThat(grownKib).isLessThan(16 << 10);
         }
     }
 

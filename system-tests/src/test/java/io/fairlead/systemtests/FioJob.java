@@ -19,6 +19,11 @@ import java.util.List;
  * @param seed of the order of the blocks and of their sizes
  */
 record FioJob(String engine, int jobs, int regionMib, String blocks, int depth, long seed) {
+    /** What all of them write. */
+    long byteCount() {
+        return ((long) jobs * regionMib) << 20;
+    }
+
     private List<String> pattern(String file) {
         return List.of(
                 "--name=verify",

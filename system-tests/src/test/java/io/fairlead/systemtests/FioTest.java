@@ -3,6 +3,7 @@ package io.fairlead.systemtests;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.fairlead.devices.blk.BlkSettings;
 import io.fairlead.testbed.Guest;
 import io.fairlead.testbed.GuestResult;
 import io.fairlead.testbed.GuestSpec;
@@ -13,6 +14,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -47,7 +49,7 @@ class FioTest {
                         random.nextBoolean() ? "libaio" : "io_uring",
                         parallel,
                         2 * DISK_MIB / parallel,
-                        (512 << random.nextInt(4)) + "-" + (4 << random.nextInt(8)) + "k",
+                        "4k-" + (4 << random.nextInt(8)) + "k",
                         1 + random.nextInt(64),
                         random.nextInt(1 << 30)));
             }
@@ -62,7 +64,14 @@ class FioTest {
                     .mapToInt(job -> job.jobs() * job.regionMib())
                     .max()
                     .orElseThrow();
-            SoftwareDisks.Disk data = disks.serveEmpty("data", (long) regionMib << 20, 4);
+            long byteCount = (long) regionMib << 20;
+            SoftwareDisks.Disk buffered = disks.serveEmpty("buffered", byteCount, 4);
+            Path image = SoftwareDisks.emptyImage(folder.resolve("direct.img"), byteCount);
+            boolean knowsDirectIo = SoftwareDisks.knowsDirectIo(image);
+            Lab.report("direct %s", knowsDirectIo);
+            SoftwareDisks.Disk direct = disks.serve(
+                    "direct", BlkSettings.of(image).withDirect(knowsDirectIo).withQueueCount(4));
+            List<SoftwareDisks.Disk> targets = List.of(buffered, direct);
             StringBuilder script = new StringBuilder();
             for (int i = 0; i < jobs.size(); i++) {
                 // The host looks at the image between two jobs.
@@ -74,14 +83,15 @@ class FioTest {
                         sync
                         emit '{"at":"done %d"}'
                         receive >/dev/null
-                        """.formatted(jobs.get(i).guestCommand("/dev/vdb"), i, i));
+                        """.formatted(jobs.get(i).guestCommand(i % 2 == 0 ? "/dev/vdb" : "/dev/vdc"), i, i));
             }
             GuestSpec spec = GuestSpec.job(script + Lab.REPORT_KERNEL_ERRORS)
                     .name("fio")
                     .boot(GuestSpec.Boot.KERNEL)
                     .processors(2)
                     .device(root.forMachine())
-                    .device(data.forMachine().with("packed", "on"));
+                    .device(buffered.forMachine().with("packed", "on"))
+                    .device(direct.forMachine());
             try (Guest guest = Lab.TESTBED.start(spec)) {
                 guest.awaitBoot();
                 for (int i = 0; i < jobs.size(); i++) {
@@ -93,7 +103,7 @@ class FioTest {
                             .asString();
                     assertThat(at).as("%s: %s", jobs.get(i), guest.lines()).isEqualTo(done);
                     Lab.report("%s: %d ms", jobs.get(i), (System.nanoTime() - start) / 1_000_000);
-                    jobs.get(i).checkImage(data.image());
+                    jobs.get(i).checkImage(targets.get(i % 2).image());
                     guest.send("next");
                 }
                 GuestResult result = guest.awaitResult(Lab.PATIENCE);
@@ -101,15 +111,21 @@ class FioTest {
                 assertThat(Lab.line(result, "kernelErrors").path("kernelErrors").asString())
                         .isEmpty();
             }
-            QueueStatistics.Snapshot served = data.statistics();
-            Lab.report("served: %s, queues used: %d", served, data.busyQueues());
-            assertThat(served.failedRequests()).isZero();
-            assertThat(data.busyQueues()).isEqualTo(2);
-            assertThat(served.writtenBytes())
-                    .isGreaterThanOrEqualTo(jobs.stream()
-                            .mapToLong(job -> ((long) job.jobs() * job.regionMib()) << 20)
-                            .sum());
-            checkThatACorruptedByteIsFound(jobs.getLast(), data.image());
+            for (int i = 0; i < 2; i++) {
+                SoftwareDisks.Disk disk = targets.get(i);
+                QueueStatistics.Snapshot served = disk.statistics();
+                Lab.report("%s: %s, queues used: %d", disk.device().name(), served, disk.busyQueues());
+                assertThat(served.failedRequests()).isZero();
+                assertThat(disk.busyQueues()).isEqualTo(2);
+                int parity = i;
+                assertThat(served.writtenBytes())
+                        .isGreaterThanOrEqualTo(IntStream.range(0, jobs.size())
+                                .filter(job -> job % 2 == parity)
+                                .mapToLong(job -> jobs.get(job).byteCount())
+                                .sum());
+            }
+            checkThatACorruptedByteIsFound(
+                    jobs.getLast(), targets.get((jobs.size() - 1) % 2).image());
         }
     }
 

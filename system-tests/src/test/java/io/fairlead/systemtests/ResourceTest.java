@@ -111,7 +111,7 @@ class ResourceTest {
             for (int round = 0; round < 4; round++) {
                 try (Clients clients = new Clients()) {
                     clients.connect(library, folder, disks);
-                    assertThat(process.descriptorCount()).isGreaterThan(descriptors + 3 * disks);
+                    assertThat(process.descriptorCount()).isGreaterThan(descriptors + 3L * disks);
                     assertThat(guestMemory(process)).isGreaterThanOrEqualTo(disks);
                 }
                 Awaitility.await().untilAsserted(() -> {

@@ -7,7 +7,9 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -27,6 +29,14 @@ final class ServeProcess implements AutoCloseable {
             "-cp",
             System.getProperty("java.class.path"));
 
+    /** All that run: they end with the tests, also where these are broken off. */
+    private static final Set<ProcessHandle> RUNNING = ConcurrentHashMap.newKeySet();
+
+    static {
+        Runtime.getRuntime()
+                .addShutdownHook(Thread.ofPlatform().unstarted(() -> RUNNING.forEach(ProcessHandle::destroyForcibly)));
+    }
+
     private final Process process;
     private final List<String> lines = new CopyOnWriteArrayList<>();
     private final CompletableFuture<Long> ready = new CompletableFuture<>();
@@ -34,6 +44,9 @@ final class ServeProcess implements AutoCloseable {
 
     private ServeProcess(Process process) {
         this.process = process;
+        ProcessHandle handle = process.toHandle();
+        RUNNING.add(handle);
+        CompletableFuture<Void> _ = process.onExit().thenRun(() -> RUNNING.remove(handle));
         reader = Thread.ofPlatform().daemon().name("serve-output").start(this::read);
     }
 
@@ -129,7 +142,7 @@ final class ServeProcess implements AutoCloseable {
     /** Processor time so far in ticks of 10 ms. */
     long cpuTicks() throws IOException {
         String stat = Files.readString(proc("stat"));
-        String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ");
+        String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1);
         return Long.parseLong(fields[11]) + Long.parseLong(fields[12]);
     }
 

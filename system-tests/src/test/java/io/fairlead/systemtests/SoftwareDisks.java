@@ -4,7 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fairlead.devices.blk.BlkDevice;
 import io.fairlead.devices.blk.BlkSettings;
+import io.fairlead.linux.Errno;
 import io.fairlead.linux.Fd;
+import io.fairlead.linux.FileIo;
+import io.fairlead.linux.LinuxException;
 import io.fairlead.linux.Mapping;
 import io.fairlead.qemu.VhostUserDevice;
 import io.fairlead.vdpa.QueueStatistics;
@@ -16,7 +19,6 @@ import java.io.RandomAccessFile;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.Stream;
 
 /** Disks served from within the test's process. Checks at its end that no descriptor and no mapping is left. */
 final class SoftwareDisks implements AutoCloseable {
@@ -47,8 +49,7 @@ final class SoftwareDisks implements AutoCloseable {
 
         /** How many queues have served a request. */
         long busyQueues() {
-            return Stream.of(device)
-                    .flatMap(served -> served.statistics().queues().stream())
+            return device.statistics().queues().stream()
                     .filter(queue -> queue.snapshot().requests() > 0)
                     .count();
         }
@@ -74,6 +75,18 @@ final class SoftwareDisks implements AutoCloseable {
                 name,
                 BlkSettings.of(emptyImage(folder.resolve(name + ".img"), byteCount))
                         .withQueueCount(queues));
+    }
+
+    /** Whether the file system that holds an image knows I/O past the page cache. */
+    static boolean knowsDirectIo(Path image) throws IOException {
+        try (Fd _ = FileIo.open(image, FileIo.O_RDONLY | FileIo.O_DIRECT, 0)) {
+            return true;
+        } catch (LinuxException e) {
+            if (e.errno() == Errno.EINVAL) {
+                return false;
+            }
+            throw e;
+        }
     }
 
     static Path emptyImage(Path image, long byteCount) throws IOException {
