@@ -9,6 +9,7 @@ import io.fairlead.testbed.GuestSpec;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -52,6 +53,29 @@ class LifecycleTest {
             assertThat(second.endpoint().sessionCount()).isEqualTo(1);
             assertThat(RootImage.sha256(Files.readAllBytes(first.image()))).isEqualTo(firstSum);
             assertThat(RootImage.sha256(Files.readAllBytes(second.image()))).isEqualTo(secondSum);
+        }
+    }
+
+    @Test
+    void aMachineThatIsKilledLeavesTheDiskToTheNext(@TempDir Path folder) throws Exception {
+        try (SoftwareDisks disks = new SoftwareDisks(folder)) {
+            SoftwareDisks.Disk disk = disks.serveEmpty("disk", DISK_BYTES, 2);
+            String endless = """
+                    emit '{"at":"writing"}'
+                    while :; do dd if=/dev/urandom of=/dev/vda bs=64k oflag=direct 2>/dev/null; done
+                    """;
+            try (Guest killed = start("killed", disk, endless)) {
+                Lab.await(killed, "writing");
+                long requests = disk.statistics().requests();
+                Awaitility.await()
+                        .atMost(Lab.PATIENCE)
+                        .until(() -> disk.statistics().requests() > requests + 20);
+            }
+            try (Guest next = start("next", disk, FILL + READ)) {
+                assertThat(checked(next)).isEqualTo(RootImage.sha256(Files.readAllBytes(disk.image())));
+            }
+            assertThat(disk.statistics().guestFaults()).isZero();
+            assertThat(disk.endpoint().sessionCount()).isEqualTo(2);
         }
     }
 
