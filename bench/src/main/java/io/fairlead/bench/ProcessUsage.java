@@ -1,6 +1,7 @@
 package io.fairlead.bench;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.regex.Matcher;
@@ -35,8 +36,8 @@ public record ProcessUsage(long cpuNanos, long anonymousBytes, long fileBytes, l
     public static ProcessUsage of(long pid) throws IOException {
         Path folder = Path.of("/proc", Long.toString(pid));
         return parse(
-                Files.readString(folder.resolve("stat"), java.nio.charset.StandardCharsets.ISO_8859_1),
-                Files.readString(folder.resolve("status"), java.nio.charset.StandardCharsets.ISO_8859_1));
+                Files.readString(folder.resolve("stat"), StandardCharsets.ISO_8859_1),
+                Files.readString(folder.resolve("status"), StandardCharsets.ISO_8859_1));
     }
 
     /** Resident memory without what it shares with guests. */

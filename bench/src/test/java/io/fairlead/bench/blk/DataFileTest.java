@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.zip.DeflaterOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -43,7 +44,7 @@ class DataFileTest {
             assertThat(file.drop()).isZero();
             ByteBuffer part = ByteBuffer.allocate(100);
             file.read(BYTES - 100, part);
-            assertThat(part.array()).isEqualTo(java.util.Arrays.copyOfRange(content, BYTES - 100, BYTES));
+            assertThat(part.array()).isEqualTo(Arrays.copyOfRange(content, BYTES - 100, BYTES));
             assertThatThrownBy(() -> file.read(BYTES - 10, ByteBuffer.allocate(11)))
                     .isInstanceOf(IOException.class)
                     .hasMessageContaining("shorter");

@@ -13,10 +13,12 @@ import io.fairlead.testbed.Testbed;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -250,7 +252,7 @@ class BlkioTest {
         try (Testbed testbed = Testbed.open(Progress.NONE)) {
             assertThat(StorageDaemon.version(testbed.storageDaemon())).matches("\\d+(\\.\\d+)+");
         }
-        assertThatThrownBy(() -> StorageDaemon.version(java.util.List.of("true")))
+        assertThatThrownBy(() -> StorageDaemon.version(List.of("true")))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("is no qemu-storage-daemon");
     }
@@ -267,6 +269,6 @@ class BlkioTest {
     }
 
     private static byte[] bytes(BlkioMemory memory, long offset, long byteCount) {
-        return memory.segment().asSlice(offset, byteCount).toArray(java.lang.foreign.ValueLayout.JAVA_BYTE);
+        return memory.segment().asSlice(offset, byteCount).toArray(ValueLayout.JAVA_BYTE);
     }
 }
