@@ -1,0 +1,263 @@
+package io.fairlead.vhostuser;
+
+import io.fairlead.linux.EventFd;
+import io.fairlead.linux.Fd;
+import io.fairlead.vdpa.VdpaDevice;
+import io.fairlead.virtio.Feature;
+import io.fairlead.virtio.GuestFaultException;
+import io.fairlead.virtio.RingLayout;
+import java.io.IOException;
+import java.util.List;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The rings of one client's session, and the record of requests in flight that goes with them. A ring is ready when it
+ * was started (SET_VRING_KICK) and is enabled. The session's thread; {@link #signalErrors} any.
+ */
+final class SessionRings implements AutoCloseable {
+    private static final int INDEX_MASK = 0xff;
+    private static final int NO_DESCRIPTOR = 1 << 8;
+    private static final long PAYLOAD_MASK = INDEX_MASK | NO_DESCRIPTOR;
+
+    private final VdpaDevice device;
+    private final Connection connection;
+    private final SessionMemory memory;
+    private final List<Vring> vrings;
+    private @Nullable InflightBuffer inflight;
+
+    SessionRings(VdpaDevice device, Connection connection, SessionMemory memory) {
+        this.device = device;
+        this.connection = connection;
+        this.memory = memory;
+        vrings = Stream.generate(Vring::new).limit(device.queueCount()).toList();
+    }
+
+    boolean anyReady() {
+        for (int queue = 0; queue < vrings.size(); queue++) {
+            if (device.queueReady(queue)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Without protocol features there is no message that enables a ring: all are. */
+    void enableAll() {
+        vrings.forEach(vring -> vring.enabled = true);
+    }
+
+    /** After a reset of the device. */
+    void forget() {
+        vrings.forEach(Vring::reset);
+    }
+
+    void signalErrors() {
+        vrings.forEach(Vring::signalError);
+    }
+
+    private int checkedIndex(int index) throws ProtocolException {
+        if (index < 0 || index >= vrings.size()) {
+            throw new ProtocolException(
+                    "ring %s, the device has %d".formatted(Integer.toUnsignedString(index), vrings.size()));
+        }
+        return index;
+    }
+
+    private void requireStopped(int queue, String what) throws ProtocolException {
+        if (device.queueReady(queue)) {
+            throw new ProtocolException("the %s of ring %d changed while it is running".formatted(what, queue));
+        }
+    }
+
+    /** SET_VRING_NUM. */
+    void size(Payload.VringState state) throws ProtocolException {
+        int queue = checkedIndex(state.index());
+        requireStopped(queue, "size");
+        int max = device.maxQueueSize(queue);
+        if (state.value() < 1 || state.value() > max) {
+            throw new ProtocolException("ring %d with %s entries, at most %d are offered"
+                    .formatted(queue, Integer.toUnsignedString(state.value()), max));
+        }
+        vrings.get(queue).size = state.value();
+    }
+
+    /** SET_VRING_ADDR. */
+    void address(Payload.VringAddress address) throws ProtocolException {
+        int queue = checkedIndex(address.index());
+        Vring vring = vrings.get(queue);
+        if (!address.equals(vring.address)) {
+            requireStopped(queue, "address");
+        }
+        vring.address = address;
+    }
+
+    /** SET_VRING_BASE. */
+    void base(Payload.VringState state) throws ProtocolException {
+        int queue = checkedIndex(state.index());
+        requireStopped(queue, "base");
+        vrings.get(queue).base = state.value();
+    }
+
+    /** GET_VRING_BASE. */
+    void answerBase() throws IOException, ProtocolException {
+        int queue = checkedIndex(Payload.VringState.read(connection.payload()).index());
+        Vring vring = vrings.get(queue);
+        stop(queue);
+        vring.started = false;
+        device.queueKick(queue, null);
+        new Payload.VringState(queue, vring.base).write(connection.replyPayload());
+        connection.reply(Payload.VRING_STATE_BYTES, List.of());
+    }
+
+    /** SET_VRING_KICK. */
+    void kick() throws IOException, ProtocolException, GuestFaultException {
+        int queue = indexOfPayload();
+        device.queueKick(queue, takeDescriptor());
+        vrings.get(queue).started = true;
+        startOrStop(queue);
+    }
+
+    /** SET_VRING_ENABLE. */
+    void enabled(Payload.VringState state) throws IOException, ProtocolException, GuestFaultException {
+        int queue = checkedIndex(state.index());
+        if (state.value() != 0 && state.value() != 1) {
+            throw new ProtocolException(
+                    "ring %d enabled with %s, not 0 or 1".formatted(queue, Integer.toUnsignedString(state.value())));
+        }
+        vrings.get(queue).enabled = state.value() == 1;
+        startOrStop(queue);
+    }
+
+    private void startOrStop(int queue) throws IOException, ProtocolException, GuestFaultException {
+        Vring vring = vrings.get(queue);
+        boolean wanted = vring.started && vring.enabled;
+        if (wanted && !device.queueReady(queue)) {
+            start(queue, vring);
+        } else if (!wanted) {
+            stop(queue);
+        }
+    }
+
+    private void start(int queue, Vring vring) throws IOException, ProtocolException, GuestFaultException {
+        Payload.VringAddress address = vring.address;
+        if (vring.size == 0 || address == null) {
+            throw new ProtocolException("ring %d started without size or address".formatted(queue));
+        }
+        boolean packed = Feature.has(device.driverFeatures(), Feature.RING_PACKED);
+        boolean eventIndex = Feature.has(device.driverFeatures(), Feature.EVENT_IDX);
+        int size = vring.size;
+        long driverBytes = packed ? RingLayout.EVENT_BYTES : RingLayout.availableBytes(size, eventIndex);
+        long deviceBytes = packed ? RingLayout.EVENT_BYTES : RingLayout.usedBytes(size, eventIndex);
+        device.queueSize(queue, size);
+        device.queueAddresses(
+                queue,
+                memory.guestAddress(address.descriptor(), RingLayout.descriptorBytes(size)),
+                memory.guestAddress(address.available(), driverBytes),
+                memory.guestAddress(address.used(), deviceBytes));
+        device.queueState(queue, Vring.decode(vring.base, packed));
+        device.queueInflight(queue, inflight == null ? null : inflight.part(queue));
+        device.queueReady(queue, true);
+    }
+
+    /** Stops a ring where it runs and keeps where it stands. */
+    private void stop(int queue) throws IOException {
+        if (device.queueReady(queue)) {
+            device.queueReady(queue, false);
+            vrings.get(queue).base = Vring.encode(device.queueState(queue));
+        }
+    }
+
+    /** SET_VRING_CALL. */
+    void call() throws IOException, ProtocolException {
+        device.queueCall(indexOfPayload(), takeDescriptor());
+    }
+
+    /** SET_VRING_ERR. */
+    void error() throws IOException, ProtocolException {
+        vrings.get(indexOfPayload()).error(takeDescriptor());
+    }
+
+    private int indexOfPayload() throws ProtocolException {
+        long payload = Payload.u64(connection.payload());
+        if ((payload & ~PAYLOAD_MASK) != 0) {
+            throw new ProtocolException("ring payload 0x%x has unknown bits".formatted(payload));
+        }
+        return checkedIndex((int) payload & INDEX_MASK);
+    }
+
+    private @Nullable EventFd takeDescriptor() throws IOException, ProtocolException {
+        boolean none = (Payload.u64(connection.payload()) & NO_DESCRIPTOR) != 0;
+        if (none != (connection.descriptorCount() == 0)) {
+            throw new ProtocolException(
+                    none ? "a descriptor came with the word that none would" : "a ring descriptor is missing");
+        }
+        if (none) {
+            return null;
+        }
+        Fd fd = connection.takeDescriptor();
+        boolean isEvent = false;
+        try {
+            isEvent = EventFd.isEventFd(fd);
+        } finally {
+            if (!isEvent) {
+                fd.close();
+            }
+        }
+        if (!isEvent) {
+            throw new ProtocolException("a ring descriptor is not an eventfd");
+        }
+        return EventFd.adopt(fd);
+    }
+
+    /** GET_INFLIGHT_FD. */
+    void answerInflight() throws IOException, ProtocolException {
+        Payload.Inflight asked = Payload.Inflight.read(connection.payload());
+        if (asked.queueCount() < 1 || asked.queueCount() > vrings.size()) {
+            throw new ProtocolException(
+                    "in-flight region for %d queues, the device has %d".formatted(asked.queueCount(), vrings.size()));
+        }
+        if (asked.queueSize() < 1 || asked.queueSize() > device.maxQueueSize(0)) {
+            throw new ProtocolException("in-flight region for queues of %d entries, at most %d are offered"
+                    .formatted(asked.queueSize(), device.maxQueueSize(0)));
+        }
+        int replyBytes = (int) connection.payload().byteSize();
+        long byteCount = asked.queueCount() * InflightBuffer.partBytes(asked.queueSize());
+        try (Fd fd = InflightBuffer.create(device.name(), asked.queueCount(), asked.queueSize())) {
+            new Payload.Inflight(byteCount, 0, asked.queueCount(), asked.queueSize()).write(connection.replyPayload());
+            connection.reply(replyBytes, List.of(fd));
+        }
+    }
+
+    /** SET_INFLIGHT_FD. */
+    void inflight() throws IOException, ProtocolException {
+        if (anyReady()) {
+            throw new ProtocolException("the in-flight region changed while a ring is running");
+        }
+        InflightBuffer next = InflightBuffer.map(
+                connection.takeDescriptor(), Payload.Inflight.read(connection.payload()), vrings.size());
+        closeInflight();
+        inflight = next;
+    }
+
+    private void closeInflight() throws IOException {
+        if (inflight != null) {
+            for (int queue = 0; queue < vrings.size(); queue++) {
+                device.queueInflight(queue, null);
+            }
+            inflight.close();
+            inflight = null;
+        }
+    }
+
+    /** Lets go of what the client gave; the device has been reset. */
+    @Override
+    public void close() throws IOException {
+        for (int queue = 0; queue < vrings.size(); queue++) {
+            device.queueKick(queue, null);
+            device.queueCall(queue, null);
+            vrings.get(queue).error(null);
+        }
+        closeInflight();
+    }
+}
