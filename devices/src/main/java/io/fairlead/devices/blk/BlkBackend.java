@@ -1,5 +1,6 @@
 package io.fairlead.devices.blk;
 
+import io.fairlead.virtio.DescriptorChain;
 import java.io.IOException;
 
 /**
@@ -21,6 +22,20 @@ interface BlkBackend extends AutoCloseable {
 
     /** The file's descriptor for reads and writes by io_uring; -1 where {@link #read} and {@link #write} must be used. */
     int descriptor();
+
+    /**
+     * Asked once before a batch of {@link #readCached}: whether it is of use now.
+     *
+     * @return false where the batch shall do without
+     */
+    boolean mayReadCached();
+
+    /**
+     * Reads a range into the first writable bytes of a request, where that needs neither a wait nor a system call.
+     *
+     * @return whether it did; if not, those bytes may have any value
+     */
+    boolean readCached(DescriptorChain chain, long offset, int byteCount);
 
     /**
      * Reads what can be had without waiting.

@@ -23,6 +23,9 @@ final class BlkRequestHandler implements QueueHandler {
     /** Longer transfers go to workers: io_uring's results are 32 bits. */
     private static final long MAX_RING_BYTES = 1 << 30;
 
+    /** A longer copy would hold up the queue; a system call with its own thread does better there. */
+    private static final long MAX_CACHED_BYTES = 1 << 20;
+
     private final BlkDevice device;
     private final QueueRunner runner;
     private final BlkBackend backend;
@@ -38,6 +41,11 @@ final class BlkRequestHandler implements QueueHandler {
     private boolean mayUseRing;
 
     private @Nullable TransferRing ring;
+
+    /** What the storage said in this round about reads from the page cache. */
+    private boolean cachedReads;
+
+    private boolean cachedReadsAsked;
 
     BlkRequestHandler(
             BlkDevice device,
@@ -89,6 +97,10 @@ final class BlkRequestHandler implements QueueHandler {
             return;
         }
         long offset = sector << BlkRequest.SECTOR_SHIFT;
+        if (mayReadCached() && count <= MAX_CACHED_BYTES && backend.readCached(chain, offset, (int) count)) {
+            answer(chain, BlkRequest.STATUS_OK, count, 0);
+            return;
+        }
         int first = chain.readableCount();
         int segments = chain.segmentCount() - first - 1;
         if (chain.segmentBytes(chain.segmentCount() - 1) != BlkRequest.STATUS_BYTES || !isFit(chain, first, segments)) {
@@ -98,6 +110,14 @@ final class BlkRequestHandler implements QueueHandler {
             return;
         }
         gather(task(chain).transfer(BlkRequest.IN, offset, count, first, segments));
+    }
+
+    private boolean mayReadCached() {
+        if (!cachedReadsAsked) {
+            cachedReadsAsked = true;
+            cachedReads = backend.mayReadCached();
+        }
+        return cachedReads;
     }
 
     private void write(DescriptorChain chain, long sector) {
@@ -238,6 +258,7 @@ final class BlkRequestHandler implements QueueHandler {
 
     @Override
     public boolean poll() {
+        cachedReadsAsked = false;
         boolean transfers = ring != null && ring.poll(this);
         return completions.finishAll() || transfers;
     }

@@ -7,9 +7,11 @@ import io.fairlead.linux.FileIo;
 import io.fairlead.linux.FileStatus;
 import io.fairlead.linux.LinuxException;
 import io.fairlead.linux.Mapping;
+import io.fairlead.virtio.DescriptorChain;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -34,6 +36,11 @@ final class RawFile implements BlkBackend {
     private volatile boolean readNowRefused;
 
     private volatile boolean writeNowRefused;
+
+    /** Made when a read first found something in the page cache. */
+    private volatile @Nullable CachedReads cachedReads;
+
+    private boolean cachedReadsTried;
 
     /** The file ended before the capacity did: what was there is lost and writes would hide it. */
     private volatile boolean truncated;
@@ -163,6 +170,41 @@ final class RawFile implements BlkBackend {
     }
 
     @Override
+    public boolean mayReadCached() {
+        CachedReads reads = cachedReads;
+        // A mapping reads zeros between the end of a shortened file and the end of its page.
+        if (reads == null || isCutShort()) {
+            return false;
+        }
+        reads.startBatch();
+        return true;
+    }
+
+    @Override
+    public boolean readCached(DescriptorChain chain, long offset, int count) {
+        CachedReads reads = cachedReads;
+        return reads != null && reads.read(chain, offset, count);
+    }
+
+    private void foundInCache(long offset, long count) {
+        CachedReads reads = cachedReads;
+        if (reads == null) {
+            reads = createCachedReads();
+        }
+        if (reads != null) {
+            reads.seen(offset, count);
+        }
+    }
+
+    private synchronized @Nullable CachedReads createCachedReads() {
+        if (!cachedReadsTried) {
+            cachedReadsTried = true;
+            cachedReads = CachedReads.tryCreate(fd, byteCount);
+        }
+        return cachedReads;
+    }
+
+    @Override
     public long readNow(long iovecAddress, int iovecCount, long offset) {
         if (readNowRefused || alignmentBytes > 1) {
             return -Errno.EAGAIN;
@@ -171,6 +213,9 @@ final class RawFile implements BlkBackend {
         if (result == -Errno.EOPNOTSUPP) {
             readNowRefused = true;
             return -Errno.EAGAIN;
+        }
+        if (result > 0) {
+            foundInCache(offset, result);
         }
         return result == 0 ? -Errno.EAGAIN : result;
     }
@@ -235,6 +280,7 @@ final class RawFile implements BlkBackend {
 
     @Override
     public int discard(long offset, long byteCount) {
+        dropped(offset, byteCount);
         int result = blockDevice
                 ? BlockDevice.discard(raw, offset, byteCount)
                 : FileIo.fallocate(raw, FileIo.FALLOC_FL_PUNCH_HOLE | FileIo.FALLOC_FL_KEEP_SIZE, offset, byteCount);
@@ -247,6 +293,7 @@ final class RawFile implements BlkBackend {
         if (truncated) {
             return -Errno.EIO;
         }
+        dropped(offset, byteCount);
         int result = -Errno.EOPNOTSUPP;
         if (mayUnmap) {
             result = FileIo.fallocate(raw, FileIo.FALLOC_FL_PUNCH_HOLE | FileIo.FALLOC_FL_KEEP_SIZE, offset, byteCount);
@@ -255,6 +302,13 @@ final class RawFile implements BlkBackend {
             result = FileIo.fallocate(raw, FileIo.FALLOC_FL_ZERO_RANGE | FileIo.FALLOC_FL_KEEP_SIZE, offset, byteCount);
         }
         return result == -Errno.EOPNOTSUPP ? writeZeroBytes(offset, byteCount) : result;
+    }
+
+    private void dropped(long offset, long count) {
+        CachedReads reads = cachedReads;
+        if (reads != null) {
+            reads.forget(offset, count);
+        }
     }
 
     private int writeZeroBytes(long offset, long byteCount) {
@@ -298,6 +352,10 @@ final class RawFile implements BlkBackend {
 
     @Override
     public void close() {
+        CachedReads reads = cachedReads;
+        if (reads != null) {
+            reads.close();
+        }
         fd.close();
     }
 }

@@ -2,6 +2,7 @@ package io.fairlead.devices.blk;
 
 import io.fairlead.linux.Errno;
 import io.fairlead.vdpa.loop.EventLoopGroup;
+import io.fairlead.virtio.DescriptorChain;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -62,6 +63,16 @@ final class StubBackend implements BlkBackend {
     @Override
     public int descriptor() {
         return -1;
+    }
+
+    @Override
+    public boolean mayReadCached() {
+        return false;
+    }
+
+    @Override
+    public boolean readCached(DescriptorChain chain, long offset, int byteCount) {
+        return false;
     }
 
     @Override
