@@ -63,6 +63,7 @@ class FileIoTest {
         assertThat(FileIo.fsync(-1)).isEqualTo(-Errno.EBADF);
         assertThat(FileIo.fallocate(-1, 0, 0, 1)).isEqualTo(-Errno.EBADF);
         assertThat(FileIo.ftruncate(-1, 1)).isEqualTo(-Errno.EBADF);
+        assertThat(FileIo.sizeBytes(-1)).isEqualTo(-Errno.EBADF);
         assertThat(FileIo.pread(file.raw(), address, 1, -1)).isEqualTo(-Errno.EINVAL);
         assertThat(FileIo.pwrite(file.raw(), 8, 1, 0)).isEqualTo(-Errno.EFAULT);
         try (Fd readOnly = FileIo.open(path, FileIo.O_RDONLY, 0)) {
@@ -115,6 +116,7 @@ class FileIoTest {
                 .isEqualTo(-Errno.EOPNOTSUPP);
         assertThat(FileIo.ftruncate(file.raw(), 77)).isZero();
         assertThat(FileIo.status(file).sizeBytes()).isEqualTo(77);
+        assertThat(FileIo.sizeBytes(file.raw())).isEqualTo(77);
         assertThat(FileIo.fdatasync(file.raw())).isZero();
         assertThat(FileIo.fsync(file.raw())).isZero();
     }
