@@ -28,6 +28,9 @@ public record ProcessUsage(long cpuNanos, long anonymousBytes, long fileBytes, l
 
     private static final Pattern STATUS_LINE = Pattern.compile("(?m)^(Rss\\w+):\\s+(\\d+) kB$");
 
+    /** The first line of a mapping in proc_pid_smaps(5): its address range. */
+    private static final Pattern MAPPING_LINE = Pattern.compile("^[0-9a-f]+-[0-9a-f]+ ");
+
     /**
      * Reads it.
      *
@@ -43,6 +46,29 @@ public record ProcessUsage(long cpuNanos, long anonymousBytes, long fileBytes, l
     /** Resident memory without what it shares with guests. */
     public long ownResidentBytes() {
         return anonymousBytes + fileBytes;
+    }
+
+    /**
+     * How much of a file a process has mapped and present. Such pages are the page cache's, there with or without the
+     * process, but count as resident for whoever maps them.
+     */
+    public static long mappedBytes(long pid, Path file) throws IOException {
+        return parseMapped(
+                Files.readString(Path.of("/proc", Long.toString(pid), "smaps"), StandardCharsets.ISO_8859_1),
+                file.toRealPath().toString());
+    }
+
+    static long parseMapped(String smaps, String file) {
+        long bytes = 0;
+        boolean wanted = false;
+        for (String line : smaps.split("\n", -1)) {
+            if (MAPPING_LINE.matcher(line).find()) {
+                wanted = line.endsWith(" " + file);
+            } else if (wanted && line.startsWith("Rss:")) {
+                bytes += Long.parseLong(line.replaceAll("[^0-9]", "")) * 1024;
+            }
+        }
+        return bytes;
     }
 
     static ProcessUsage parse(String stat, String status) throws IOException {

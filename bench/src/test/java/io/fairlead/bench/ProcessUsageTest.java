@@ -56,4 +56,20 @@ class ProcessUsageTest {
     void aProcessThatIsNotThereIsAnError() {
         assertThatThrownBy(() -> ProcessUsage.of(Integer.MAX_VALUE)).isInstanceOf(IOException.class);
     }
+
+    @Test
+    void whatIsMappedOfOneFileIsCountedOverAllItsMappings() {
+        String smaps = """
+                7f00-7f10 r--s 00000000 08:01 12 /data/disk.img
+                Size: 64 kB
+                Rss: 8 kB
+                7f10-7f20 r--s 00000000 08:01 13 /data/disk.img.old
+                Rss: 32 kB
+                7f20-7f30 rw-p 00000000 00:00 0
+                Rss: 128 kB
+                7f30-7f40 r--s 00001000 08:01 12 /data/disk.img
+                Rss: 4 kB
+                """;
+        assertThat(ProcessUsage.parseMapped(smaps, "/data/disk.img")).isEqualTo(12 * 1024);
+    }
 }

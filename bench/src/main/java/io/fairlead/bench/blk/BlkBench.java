@@ -195,7 +195,8 @@ public final class BlkBench {
     private Load run(Workload workload, DiskServer server, Duration before, Duration time, long seed)
             throws IOException, InterruptedException {
         try {
-            return LoadGenerator.run(library, server.socket(), server.pid(), workload, before, time, seed + 1);
+            return LoadGenerator.run(
+                    library, server.socket(), server.pid(), server.image(), workload, before, time, seed + 1);
         } catch (IOException e) {
             throw new IOException(
                     "%s with %s: %s".formatted(workload.name(), server.kind().label(), e.getMessage()), e);

@@ -14,10 +14,11 @@ import java.util.List;
  *
  * @param kind which one
  * @param pid the process's number
+ * @param image the file of the disk, or the first one's
  * @param sockets one for each disk
  * @param process what ends it
  */
-record DiskServer(Kind kind, long pid, List<Path> sockets, AutoCloseable process) implements AutoCloseable {
+record DiskServer(Kind kind, long pid, Path image, List<Path> sockets, AutoCloseable process) implements AutoCloseable {
     private static final Duration START_TIMEOUT = Duration.ofMinutes(3);
 
     /** Which server. */
@@ -62,7 +63,7 @@ record DiskServer(Kind kind, long pid, List<Path> sockets, AutoCloseable process
             throws IOException {
         StorageDaemon daemon = StorageDaemon.start(
                 new StorageDaemon.Spec(options.storageDaemon(), file, aio, direct, true, false, 1, sockets));
-        return new DiskServer(kind, daemon.pid(), sockets, daemon);
+        return new DiskServer(kind, daemon.pid(), file, sockets, daemon);
     }
 
     private static DiskServer fairlead(
@@ -77,7 +78,7 @@ record DiskServer(Kind kind, long pid, List<Path> sockets, AutoCloseable process
         ServerProcess process = ServerProcess.start(
                 "fairlead serve", new ProcessBuilder(words), Files.createTempFile(folder, "fairlead", ".log"));
         process.awaitReady(written -> written.lines().anyMatch("ready"::equals), START_TIMEOUT);
-        return new DiskServer(Kind.FAIRLEAD, process.pid(), sockets, process);
+        return new DiskServer(Kind.FAIRLEAD, process.pid(), file, sockets, process);
     }
 
     /** In a device's option a comma is written twice. */

@@ -58,6 +58,7 @@ final class LoadGenerator {
      * Connects, loads the server, measures and disconnects.
      *
      * @param serverPid of the server
+     * @param image the file that it serves
      * @param warmup time before the measurement
      * @param time of the measurement
      * @param seed for the order of random blocks
@@ -67,6 +68,7 @@ final class LoadGenerator {
             BlkioLibrary library,
             Path socket,
             long serverPid,
+            Path image,
             Workload workload,
             Duration warmup,
             Duration time,
@@ -77,7 +79,7 @@ final class LoadGenerator {
             LoadGenerator generator = new LoadGenerator(workload, device, seed);
             Thread thread = Thread.ofPlatform().daemon().name("load").start(generator::load);
             try {
-                return generator.measure(thread, serverPid, warmup, time);
+                return generator.measure(thread, serverPid, image, warmup, time);
             } finally {
                 generator.stopping = true;
                 // The device must not be closed under a thread that uses it.
@@ -86,7 +88,7 @@ final class LoadGenerator {
         }
     }
 
-    private Load measure(Thread thread, long serverPid, Duration warmup, Duration time)
+    private Load measure(Thread thread, long serverPid, Path image, Duration warmup, Duration time)
             throws IOException, InterruptedException {
         TimeUnit.NANOSECONDS.sleep(warmup.toNanos());
         check();
@@ -104,13 +106,14 @@ final class LoadGenerator {
         long requests = completed - startCompleted;
         long client = THREADS.getThreadCpuTime(thread.threadId()) - startClient;
         ProcessUsage end = ProcessUsage.of(serverPid);
+        long resident = end.ownResidentBytes() - ProcessUsage.mappedBytes(serverPid, image);
         stopping = true;
         thread.join();
         check();
         if (requests == 0) {
             throw new IOException("no request was completed within " + END_TIMEOUT.toSeconds() + " s");
         }
-        return new Load(requests, nanos, end.cpuNanos() - start.cpuNanos(), client, end.ownResidentBytes());
+        return new Load(requests, nanos, end.cpuNanos() - start.cpuNanos(), client, resident);
     }
 
     private void check() throws IOException {

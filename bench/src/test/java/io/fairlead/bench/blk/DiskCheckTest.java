@@ -41,6 +41,6 @@ class DiskCheckTest {
     private DiskServer serve(List<String> command, Path file) throws IOException {
         Path socket = folder.resolve("check.sock");
         StorageDaemon daemon = StorageDaemon.start(StorageDaemon.Spec.of(command, file, socket));
-        return new DiskServer(DiskServer.Kind.QSD_IO_URING, daemon.pid(), daemon.sockets(), daemon);
+        return new DiskServer(DiskServer.Kind.QSD_IO_URING, daemon.pid(), file, daemon.sockets(), daemon);
     }
 }

@@ -37,6 +37,9 @@ interface BlkBackend extends AutoCloseable {
      */
     boolean readCached(DescriptorChain chain, long offset, int byteCount);
 
+    /** No request runs and none may come for long: what is kept only for speed goes. Not on the data path. */
+    void releaseCaches();
+
     /**
      * Reads what can be had without waiting.
      *

@@ -168,6 +168,7 @@ public final class BlkDevice extends SoftwareDevice {
     protected void driverReset() {
         writeBack = true;
         config().update(bytes -> BlkConfig.WRITEBACK.write(bytes, 1));
+        backend.releaseCaches();
     }
 
     @Override

@@ -196,6 +196,16 @@ final class RawFile implements BlkBackend {
         }
     }
 
+    @Override
+    public synchronized void releaseCaches() {
+        CachedReads reads = cachedReads;
+        cachedReads = null;
+        cachedReadsTried = false;
+        if (reads != null) {
+            reads.close();
+        }
+    }
+
     private synchronized @Nullable CachedReads createCachedReads() {
         if (!cachedReadsTried) {
             cachedReadsTried = true;
@@ -352,10 +362,7 @@ final class RawFile implements BlkBackend {
 
     @Override
     public void close() {
-        CachedReads reads = cachedReads;
-        if (reads != null) {
-            reads.close();
-        }
+        releaseCaches();
         fd.close();
     }
 }

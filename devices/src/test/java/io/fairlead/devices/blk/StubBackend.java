@@ -76,6 +76,9 @@ final class StubBackend implements BlkBackend {
     }
 
     @Override
+    public void releaseCaches() {}
+
+    @Override
     public long readNow(long iovecAddress, int iovecCount, long offset) {
         return now && offset != slowOffset && readError == 0 && limit == Long.MAX_VALUE
                 ? move(iovecAddress, iovecCount, offset, false)
