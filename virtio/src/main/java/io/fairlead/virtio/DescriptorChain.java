@@ -2,6 +2,7 @@ package io.fairlead.virtio;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -29,7 +30,15 @@ public final class DescriptorChain {
     /** The ring position of a chain that holds no request in flight. */
     static final int NOT_TAKEN = -1;
 
+    private static final ValueLayout.OfInt LE_INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfLong LE_LONG =
+            ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
     private final MemorySegment iovec;
+
+    /** For numbers that lie across segments. */
+    private final MemorySegment scratch = MemorySegment.ofArray(new byte[Long.BYTES]);
+
     private long[] guestAddresses = new long[8];
     private int[] regions = new int[8];
     private GuestMemory memory = GuestMemory.EMPTY;
@@ -242,6 +251,47 @@ public final class DescriptorChain {
     }
 
     /**
+     * Reads a little-endian 32-bit number from the device-readable bytes.
+     *
+     * @throws IndexOutOfBoundsException as {@link #read}
+     */
+    public int readInt(long offset) {
+        if (offset >= 0 && readableCount > 0 && offset <= segmentBytes(0) - Integer.BYTES) {
+            return memory.segment(regions[0]).get(LE_INT, regionOffset(0) + offset);
+        }
+        read(offset, scratch, 0, Integer.BYTES);
+        return scratch.get(LE_INT, 0);
+    }
+
+    /**
+     * Reads a little-endian 64-bit number from the device-readable bytes.
+     *
+     * @throws IndexOutOfBoundsException as {@link #read}
+     */
+    public long readLong(long offset) {
+        if (offset >= 0 && readableCount > 0 && offset <= segmentBytes(0) - Long.BYTES) {
+            return memory.segment(regions[0]).get(LE_LONG, regionOffset(0) + offset);
+        }
+        read(offset, scratch, 0, Long.BYTES);
+        return scratch.get(LE_LONG, 0);
+    }
+
+    /**
+     * Writes the last of the device-writable bytes, where many types have their status.
+     *
+     * @throws IndexOutOfBoundsException where there is no writable byte
+     */
+    public void writeLastByte(byte value) {
+        Objects.checkIndex(0, writableBytes);
+        int last = segmentCount - 1;
+        memory.segment(regions[last]).set(ValueLayout.JAVA_BYTE, regionOffset(last) + segmentBytes(last) - 1, value);
+    }
+
+    private long regionOffset(int segment) {
+        return guestAddresses[segment] - memory.start(regions[segment]);
+    }
+
+    /**
      * Copies into the device-writable bytes.
      *
      * @param offset first byte, counted over all writable segments
@@ -265,7 +315,7 @@ public final class DescriptorChain {
             }
             long here = Math.min(left, size - skip);
             int region = regions[i];
-            long regionOffset = guestAddresses[i] + skip - memory.start(region);
+            long regionOffset = regionOffset(i) + skip;
             if (in) {
                 MemorySegment.copy(other, at, memory.segment(region), regionOffset, here);
             } else {

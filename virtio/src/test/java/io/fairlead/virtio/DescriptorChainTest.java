@@ -3,10 +3,13 @@ package io.fairlead.virtio;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -68,6 +71,25 @@ class DescriptorChainTest {
                     .as("seed %d round %d", seed, round)
                     .isEqualTo(guestBytes(readable.subList(from, from + count)));
 
+            int at = random.nextInt(readable.size());
+            ByteBuffer numbers = ByteBuffer.wrap(guestBytes(readable)).order(ByteOrder.LITTLE_ENDIAN);
+            if (at + Integer.BYTES <= readable.size()) {
+                assertThat(chain.readInt(at))
+                        .as("seed %d round %d", seed, round)
+                        .isEqualTo(numbers.getInt(at));
+            }
+            if (at + Long.BYTES <= readable.size()) {
+                assertThat(chain.readLong(at))
+                        .as("seed %d round %d", seed, round)
+                        .isEqualTo(numbers.getLong(at));
+            } else {
+                assertThatThrownBy(() -> chain.readLong(at)).isInstanceOf(IndexOutOfBoundsException.class);
+            }
+            chain.writeLastByte((byte) ~guestByte(writable.getLast()));
+            byte last = guestByte(writable.getLast());
+            chain.writeLastByte((byte) (last + 1));
+            assertThat(guestByte(writable.getLast())).isEqualTo((byte) (last + 1));
+
             int to = random.nextInt(writable.size());
             int length = random.nextInt(writable.size() - to + 1);
             MemorySegment source = MemorySegment.ofArray(new byte[length]);
@@ -117,6 +139,14 @@ class DescriptorChainTest {
         assertThatExceptionOfType(IndexOutOfBoundsException.class).isThrownBy(() -> chain.read(-1, buffer, 0, 5));
         assertThatExceptionOfType(IndexOutOfBoundsException.class).isThrownBy(() -> chain.write(1, buffer, 0, 8));
         assertThatExceptionOfType(IndexOutOfBoundsException.class).isThrownBy(() -> chain.read(0, buffer, 0, -1));
+    }
+
+    @Test
+    void numbersAndStatusNeedBytesToBeIn() {
+        chain.begin(memory, 1);
+        assertThatThrownBy(() -> chain.readInt(0)).isInstanceOf(IndexOutOfBoundsException.class);
+        assertThatThrownBy(() -> chain.readLong(-1)).isInstanceOf(IndexOutOfBoundsException.class);
+        assertThatThrownBy(() -> chain.writeLastByte((byte) 0)).isInstanceOf(IndexOutOfBoundsException.class);
     }
 
     @Test

@@ -12,7 +12,6 @@ import io.fairlead.virtio.DescriptorChain;
 import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.GuestFaultException;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,9 +32,7 @@ final class BlkRequestHandler implements QueueHandler {
     private final long features;
     private final CompletionQueue completions;
     private final TaskList gathered = new TaskList();
-    private final MemorySegment header = MemorySegment.ofArray(new long[BlkRequest.HEADER_BYTES / Long.BYTES]);
     private final MemorySegment range = MemorySegment.ofArray(new long[BlkRequest.SEGMENT_BYTES / Long.BYTES]);
-    private final MemorySegment statusByte = MemorySegment.ofArray(new byte[1]);
 
     /** Whether io_uring is wanted and the kernel has not refused it. */
     private boolean mayUseRing;
@@ -72,9 +69,8 @@ final class BlkRequestHandler implements QueueHandler {
         if (chain.writableBytes() < BlkRequest.STATUS_BYTES) {
             throw new GuestFaultException("a request has no room for its status");
         }
-        chain.read(0, header, 0, BlkRequest.HEADER_BYTES);
-        int type = header.get(ValueLayout.JAVA_INT, BlkRequest.TYPE_OFFSET);
-        long sector = header.get(ValueLayout.JAVA_LONG, BlkRequest.SECTOR_OFFSET);
+        int type = chain.readInt(BlkRequest.TYPE_OFFSET);
+        long sector = chain.readLong(BlkRequest.SECTOR_OFFSET);
         switch (type) {
             case BlkRequest.IN -> read(chain, sector);
             case BlkRequest.OUT -> write(chain, sector);
@@ -298,8 +294,7 @@ final class BlkRequestHandler implements QueueHandler {
 
     /** Writes the status and gives the request back; all its writable bytes count as written, the status being the last. */
     private void answer(DescriptorChain chain, byte status, long readBytes, long writtenBytes) {
-        statusByte.set(ValueLayout.JAVA_BYTE, 0, status);
-        chain.write(chain.writableBytes() - BlkRequest.STATUS_BYTES, statusByte, 0, BlkRequest.STATUS_BYTES);
+        chain.writeLastByte(status);
         runner.statistics().countRequests(1, readBytes, writtenBytes);
         if (status != BlkRequest.STATUS_OK) {
             runner.statistics().countFailedRequest();

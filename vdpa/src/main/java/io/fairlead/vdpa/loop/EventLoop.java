@@ -23,9 +23,9 @@ import org.slf4j.LoggerFactory;
  *
  * <p>A {@link Pollable} is asleep (nothing is done for it until its descriptor wakes it) or awake (polled round after
  * round). It falls asleep when it found nothing. Where requests follow each other within a few microseconds, falling
- * asleep costs more than looking again: a pollable whose last wake-up came within {@link #SPIN_NANOS} of its falling
- * asleep is given that long before it sleeps the next time, until a wait of that length proves vain. An idle device thus
- * costs no processor time, and a slow one never more than one vain wait.
+ * asleep costs more than looking again: a pollable that is woken soon after it fell asleep lingers a few microseconds
+ * before it sleeps the next time. Each vain wait doubles the number of wake-ups after which it is tried again. An idle
+ * device thus costs no processor time, and a slow one next to none.
  *
  * <p>{@link #execute}, {@link #call} and {@link #close} may be called from any thread; everything else on the loop's own.
  */
@@ -61,7 +61,17 @@ public final class EventLoop implements Executor, AutoCloseable {
     public final class Polling {
         private final Pollable pollable;
         private boolean awake;
-        private boolean spinPays;
+
+        /** Whether it is given time before it falls asleep. */
+        private boolean lingers;
+
+        /** Nothing was found since {@link #lastWorkNanos}. */
+        private boolean waiting;
+
+        /** Waits in a row that were vain; each doubles how often none is tried. */
+        private int vainWaits;
+
+        private int wakeUpsWithoutWait;
         private long lastWorkNanos;
         private long asleepSinceNanos;
 
@@ -73,8 +83,13 @@ public final class EventLoop implements Executor, AutoCloseable {
         public void wake() {
             if (!awake) {
                 awake = true;
+                waiting = false;
                 lastWorkNanos = System.nanoTime();
-                spinPays = lastWorkNanos - asleepSinceNanos < SPIN_NANOS;
+                boolean soon = lastWorkNanos - asleepSinceNanos < SOON_NANOS;
+                lingers = soon && wakeUpsWithoutWait == 0;
+                if (soon && wakeUpsWithoutWait > 0) {
+                    wakeUpsWithoutWait--;
+                }
                 polled.add(this);
             }
         }
@@ -88,20 +103,36 @@ public final class EventLoop implements Executor, AutoCloseable {
             }
         }
 
+        private void worked(long now) {
+            lastWorkNanos = now;
+            if (waiting) {
+                waiting = false;
+                vainWaits = 0;
+            }
+        }
+
         private boolean mayFallAsleep(long now) {
-            if (!spinPays) {
+            if (!lingers) {
                 return true;
             }
-            if (now - lastWorkNanos > SPIN_NANOS) {
-                spinPays = false;
-                return true;
+            waiting = true;
+            if (now - lastWorkNanos <= LINGER_NANOS) {
+                return false;
             }
-            return false;
+            lingers = false;
+            vainWaits = Math.min(vainWaits + 1, MAX_VAIN_WAITS);
+            wakeUpsWithoutWait = (1 << vainWaits) - 1;
+            return true;
         }
     }
 
     /** How long a wait without sleeping may be: a few times the cost of falling asleep and waking. */
-    static final long SPIN_NANOS = 15_000;
+    private static final long LINGER_NANOS = 15_000;
+
+    /** A wake-up this soon after falling asleep, most of it the cost of both, may mean that a wait would have paid. */
+    private static final long SOON_NANOS = 200_000;
+
+    private static final int MAX_VAIN_WAITS = 8;
 
     /** While queues are awake, the other descriptors are looked at this often. */
     private static final long EPOLL_INTERVAL_NANOS = 20_000;
@@ -249,7 +280,7 @@ public final class EventLoop implements Executor, AutoCloseable {
     private void poll(Polling polling, long now) {
         try {
             if (polling.pollable.poll()) {
-                polling.lastWorkNanos = now;
+                polling.worked(now);
             } else if (polling.awake && polling.mayFallAsleep(now) && !polling.pollable.arm()) {
                 polling.asleepSinceNanos = now;
                 polling.stop();
