@@ -49,7 +49,7 @@ class ResourceTest {
             try (Guest guest = Lab.TESTBED.start(spec)) {
                 Lab.await(guest, "load");
                 while (guest.machine().isAlive()) {
-                    most = Math.max(most, process.ownResidentKib());
+                    most = Math.max(most, process.ownResidentKib() - process.mappedKib(image));
                     Thread.sleep(100);
                 }
                 GuestResult result = guest.awaitResult(Lab.PATIENCE);

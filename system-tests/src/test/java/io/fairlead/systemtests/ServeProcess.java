@@ -1,5 +1,6 @@
 package io.fairlead.systemtests;
 
+import io.fairlead.bench.ProcessUsage;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -132,6 +133,11 @@ final class ServeProcess implements AutoCloseable {
                 .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")))
                 .findFirst()
                 .orElseThrow(() -> new IOException("/proc has no " + field));
+    }
+
+    /** What it has mapped of an image: the page cache's memory, which counts as resident for whoever maps it. */
+    long mappedKib(Path image) throws IOException {
+        return ProcessUsage.mappedBytes(process.pid(), image) / 1024;
     }
 
     /** Resident memory without what is shared with guests. */

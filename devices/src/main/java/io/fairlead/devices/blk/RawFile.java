@@ -114,7 +114,7 @@ final class RawFile implements BlkBackend {
         } catch (LinuxException e) {
             String hint = switch (e.errno()) {
                 case Errno.EROFS, Errno.EACCES, Errno.EPERM ->
-                    settings.readOnly() ? null : e.getMessage() + "; read-only=on needs no right to write";
+                    settings.readOnly() ? null : e.getMessage() + "; where it may be read, read-only=on is enough";
                 case Errno.EINVAL ->
                     settings.direct() ? e.getMessage() + "; its file system may not know direct=on" : null;
                 default -> null;
