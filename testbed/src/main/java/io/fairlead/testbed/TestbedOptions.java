@@ -23,7 +23,9 @@ public record TestbedOptions(
     public static TestbedOptions ofEnvironment() {
         Map<String, String> environment = System.getenv();
         return new TestbedOptions(
-                Cache.ofEnvironment(environment, System.getProperty("user.home", "/tmp"))
+                // The JVM takes the home folder from the user database, a shell from the environment.
+                Cache.ofEnvironment(
+                                environment, environment.getOrDefault("HOME", System.getProperty("user.home", "/tmp")))
                         .directory(),
                 null,
                 null,
