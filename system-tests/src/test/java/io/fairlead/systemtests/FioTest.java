@@ -129,14 +129,16 @@ class FioTest {
         }
     }
 
-    /** The verification on the host can fail. */
+    /** The verification on the host can fail. One byte in each of many blocks: with sizes at random fio may leave one out. */
     private static void checkThatACorruptedByteIsFound(FioJob job, Path image) throws Exception {
         try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
-            long at = file.length() / 2 + 2000;
-            file.seek(at);
-            int old = file.read();
-            file.seek(at);
-            file.write(old ^ 1);
+            for (int i = 0; i < 64; i++) {
+                long at = file.length() / 128 * (2 * i + 1) + 2000;
+                file.seek(at);
+                int old = file.read();
+                file.seek(at);
+                file.write(old ^ 1);
+            }
         }
         assertThatThrownBy(() -> job.checkImage(image)).isInstanceOf(AssertionError.class);
     }
