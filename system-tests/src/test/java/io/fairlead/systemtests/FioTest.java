@@ -8,10 +8,18 @@ import io.fairlead.testbed.Guest;
 import io.fairlead.testbed.GuestResult;
 import io.fairlead.testbed.GuestSpec;
 import io.fairlead.vdpa.QueueStatistics;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.RandomAccessFile;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.DigestInputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
@@ -19,6 +27,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
 
 /** Every block of a disk written and verified by a guest, and verified again in the image by the host. */
 @Timeout(1800)
@@ -27,11 +36,10 @@ class FioTest {
 
     @Test
     void everyBlockHoldsWhatWasWritten(@TempDir Path folder) throws Exception {
-        run(
-                folder,
-                List.of(
-                        new FioJob("libaio", 1, DISK_MIB, "512-128k", 32, 7),
-                        new FioJob("io_uring", 4, DISK_MIB / 4, "4k-64k", 8, 8)));
+        FioJob last = new FioJob("io_uring", 4, DISK_MIB / 4, "4k-64k", 8, 8);
+        Path image = run(folder, List.of(new FioJob("libaio", 1, DISK_MIB, "512-128k", 32, 7), last));
+        last.checkImage(image);
+        checkThatACorruptedByteIsFound(last, image);
     }
 
     @Test
@@ -57,7 +65,13 @@ class FioTest {
         }
     }
 
-    private static void run(Path folder, List<FioJob> jobs) throws Exception {
+    /**
+     * Runs the jobs, on the buffered and on the direct disk by turns. The guest verifies what it wrote; after each job
+     * the disk as the guest reads it is the image as the host reads it.
+     *
+     * @return the image of the last job
+     */
+    private static Path run(Path folder, List<FioJob> jobs) throws Exception {
         try (SoftwareDisks disks = new SoftwareDisks(folder)) {
             SoftwareDisks.Disk root = disks.serveRoot("root", 1);
             int regionMib = jobs.stream()
@@ -74,6 +88,7 @@ class FioTest {
             List<SoftwareDisks.Disk> targets = List.of(buffered, direct);
             StringBuilder script = new StringBuilder();
             for (int i = 0; i < jobs.size(); i++) {
+                String disk = i % 2 == 0 ? "/dev/vdb" : "/dev/vdc";
                 // The host looks at the image between two jobs.
                 script.append("""
                         if ! %s >/tmp/out 2>&1; then
@@ -81,9 +96,9 @@ class FioTest {
                             exit 1
                         fi
                         sync
-                        emit '{"at":"done %d"}'
+                        emit "{\\"at\\":\\"done %d\\",\\"sha256\\":\\"$(dd if=%s bs=1M iflag=direct | sha256sum | cut -c 1-64)\\"}"
                         receive >/dev/null
-                        """.formatted(jobs.get(i).guestCommand(i % 2 == 0 ? "/dev/vdb" : "/dev/vdc"), i, i));
+                        """.formatted(jobs.get(i).guestCommand(disk), i, i, disk));
             }
             GuestSpec spec = GuestSpec.job(script + Lab.REPORT_KERNEL_ERRORS)
                     .name("fio")
@@ -98,12 +113,14 @@ class FioTest {
                     String done = "done " + i;
                     String failed = "failed " + i;
                     long start = System.nanoTime();
-                    String at = guest.awaitLine(Lab.at(done).or(Lab.at(failed)), Duration.ofMinutes(8))
-                            .path("at")
-                            .asString();
-                    assertThat(at).as("%s: %s", jobs.get(i), guest.lines()).isEqualTo(done);
+                    JsonNode line = guest.awaitLine(Lab.at(done).or(Lab.at(failed)), Duration.ofMinutes(8));
+                    assertThat(line.path("at").asString())
+                            .as("%s: %s", jobs.get(i), guest.lines())
+                            .isEqualTo(done);
                     Lab.report("%s: %d ms", jobs.get(i), (System.nanoTime() - start) / 1_000_000);
-                    jobs.get(i).checkImage(targets.get(i % 2).image());
+                    assertThat(line.path("sha256").asString())
+                            .as("what the guest reads after %s", jobs.get(i))
+                            .isEqualTo(sha256(targets.get(i % 2).image()));
                     guest.send("next");
                 }
                 GuestResult result = guest.awaitResult(Lab.PATIENCE);
@@ -124,9 +141,16 @@ class FioTest {
                                 .mapToLong(job -> jobs.get(job).byteCount())
                                 .sum());
             }
-            checkThatACorruptedByteIsFound(
-                    jobs.getLast(), targets.get((jobs.size() - 1) % 2).image());
+            return targets.get((jobs.size() - 1) % 2).image();
         }
+    }
+
+    private static String sha256(Path image) throws IOException, NoSuchAlgorithmException {
+        MessageDigest digest = MessageDigest.getInstance("SHA-256");
+        try (InputStream in = new DigestInputStream(Files.newInputStream(image), digest)) {
+            in.transferTo(OutputStream.nullOutputStream());
+        }
+        return HexFormat.of().formatHex(digest.digest());
     }
 
     /** The verification on the host can fail. One byte in each of many blocks: with sizes at random fio may leave one out. */
