@@ -4,5 +4,5 @@ module io.fairlead.vhostuser {
     requires transitive io.fairlead.vdpa;
     requires org.slf4j;
 
-    exports io.fairlead.vhostuser;
+    exports io.fairlead.vhostuser.server;
 }

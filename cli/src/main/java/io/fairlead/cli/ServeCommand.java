@@ -5,7 +5,7 @@ import io.fairlead.vdpa.QueueStatistics;
 import io.fairlead.vdpa.Registry;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoopGroup;
-import io.fairlead.vhostuser.VhostUserServer;
+import io.fairlead.vhostuser.server.VhostUserServer;
 import io.fairlead.virtio.DeviceId;
 import java.io.IOException;
 import java.io.PrintStream;

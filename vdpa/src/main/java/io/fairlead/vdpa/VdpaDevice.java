@@ -1,11 +1,13 @@
 package io.fairlead.vdpa;
 
 import io.fairlead.linux.EventFd;
-import io.fairlead.virtio.DirtyLog;
+import io.fairlead.virtio.InflightRequests;
 import io.fairlead.virtio.QueueState;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,7 +44,20 @@ public interface VdpaDevice extends AutoCloseable {
         /** The device marks the pages that it writes ({@link #dirtyLog}). */
         DIRTY_LOG,
         /** Requests in flight are recorded in memory given by {@link #queueInflight}. */
-        INFLIGHT
+        INFLIGHT,
+        /** A queue with such memory can stop without waiting for what is in flight ({@link StopMode#FREEZE}). */
+        FREEZE
+    }
+
+    /** How a queue stops. */
+    enum StopMode {
+        /** It waits until every request that it took is answered. */
+        DRAIN,
+        /**
+         * It answers what is done, leaves the rest recorded as in flight and waits for nothing. None of those is answered
+         * any more, though the host's work on them may go on until {@link VdpaDevice#settled}.
+         */
+        FREEZE
     }
 
     /** Unique in a registry; stands in every message about the device. */
@@ -52,6 +67,12 @@ public interface VdpaDevice extends AutoCloseable {
     int deviceId();
 
     Set<Capability> capabilities();
+
+    /**
+     * What the device stands for outside of the machine, by the names of the field ({@code volume}, {@code serial}, {@code
+     * mac}, {@code tag}): a machine may only move to a device with the same values. Empty values are unknown.
+     */
+    Map<String, String> identity();
 
     // ---- features and status ----
 
@@ -128,6 +149,9 @@ public interface VdpaDevice extends AutoCloseable {
     /** Guest addresses of the three parts of the rings (see {@link io.fairlead.virtio.QueueConfig}). */
     void queueAddresses(int queue, long descriptorAddress, long driverAddress, long deviceAddress) throws IOException;
 
+    /** What was set for a queue. */
+    QueueSetup queueSetup(int queue);
+
     /** Where a queue that is not ready shall go on; the initial state unless called. */
     void queueState(int queue, QueueState state) throws IOException;
 
@@ -162,8 +186,36 @@ public interface VdpaDevice extends AutoCloseable {
     /** Goes on after {@link #suspend}. Needs {@link Capability#RESUME}. */
     void resume() throws IOException;
 
-    /** Marks every page written from the return of this call on; null switches it off. Needs DIRTY_LOG. */
-    void dirtyLog(@Nullable DirtyLog log) throws IOException;
+    /**
+     * How queues stop from now on, by {@link #queueReady(int, boolean)} and {@link #suspend}; DRAIN unless called. FREEZE
+     * needs {@link Capability#FREEZE}, and holds for queues that have memory for their requests in flight; others drain. A
+     * {@link #reset} drains, whatever was said here, and says DRAIN again.
+     */
+    void stopMode(StopMode mode) throws IOException;
+
+    /**
+     * Completed when the host works on no request of a frozen queue any more and what was written is as durable as the
+     * device's settings promise for a change of the owner. Until then another device must not take these requests up.
+     */
+    CompletionStage<Void> settled();
+
+    /** What a stopped queue left in flight; empty where it drained. */
+    InflightRequests inflightRequests(int queue) throws IOException;
+
+    /**
+     * Gives a queue that is not ready the requests that another device left in flight. It takes them up first when it
+     * starts next, but not before they are settled there; new requests do not wait. Needs {@link Capability#INFLIGHT}.
+     * Forgotten at {@link #reset}.
+     *
+     * @param settled completed when the other device is {@link #settled}
+     */
+    void carryOver(int queue, InflightRequests requests, CompletionStage<Void> settled) throws IOException;
+
+    /**
+     * Marks every page written from the return of this call on; null switches it off. Needs DIRTY_LOG. The log stays the
+     * caller's, who keeps it open until it is replaced.
+     */
+    void dirtyLog(@Nullable SharedDirtyLog log) throws IOException;
 
     // ---- observation ----
 

@@ -4,7 +4,7 @@ import io.fairlead.devices.blk.BlkManagement;
 import io.fairlead.vdpa.Registry;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoopGroup;
-import io.fairlead.vhostuser.VhostUserServer;
+import io.fairlead.vhostuser.server.VhostUserServer;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;

@@ -7,7 +7,7 @@ import io.fairlead.testbed.GuestSpec;
 import io.fairlead.testbed.Testbed;
 import io.fairlead.vdpa.Registry;
 import io.fairlead.vdpa.loop.EventLoopGroup;
-import io.fairlead.vhostuser.VhostUserServer;
+import io.fairlead.vhostuser.server.VhostUserServer;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintStream;

@@ -4,7 +4,7 @@ import io.fairlead.devices.blk.BlkManagement;
 import io.fairlead.qemu.VhostUserDevice;
 import io.fairlead.vdpa.Registry;
 import io.fairlead.vdpa.VdpaDevice;
-import io.fairlead.vhostuser.VhostUserServer;
+import io.fairlead.vhostuser.server.VhostUserServer;
 import io.fairlead.virtio.DeviceId;
 import java.io.IOException;
 import java.nio.file.Path;

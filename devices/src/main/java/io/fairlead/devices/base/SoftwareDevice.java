@@ -5,20 +5,25 @@ import io.fairlead.vdpa.ConfigSpace;
 import io.fairlead.vdpa.DeviceListener;
 import io.fairlead.vdpa.DeviceStatistics;
 import io.fairlead.vdpa.MemoryTable;
+import io.fairlead.vdpa.QueueSetup;
+import io.fairlead.vdpa.SharedDirtyLog;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoopGroup;
 import io.fairlead.virtio.DeviceStatus;
-import io.fairlead.virtio.DirtyLog;
 import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.GuestFaultException;
 import io.fairlead.virtio.GuestMemory;
+import io.fairlead.virtio.InflightRequests;
 import io.fairlead.virtio.QueueState;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -51,7 +56,7 @@ public abstract class SoftwareDevice implements VdpaDevice {
     private volatile @Nullable DeviceListener listener;
     private volatile long driverFeatures;
     private GuestMemory memory = GuestMemory.EMPTY;
-    private @Nullable DirtyLog dirtyLog;
+    private @Nullable SharedDirtyLog dirtyLog;
     private boolean suspended;
     private boolean closed;
 
@@ -152,7 +157,12 @@ public abstract class SoftwareDevice implements VdpaDevice {
 
     @Override
     public final Set<Capability> capabilities() {
-        return EnumSet.allOf(Capability.class);
+        return EnumSet.complementOf(EnumSet.of(Capability.FREEZE));
+    }
+
+    @Override
+    public Map<String, String> identity() {
+        return Map.of();
     }
 
     @Override
@@ -277,10 +287,38 @@ public abstract class SoftwareDevice implements VdpaDevice {
     }
 
     @Override
-    public final synchronized void dirtyLog(@Nullable DirtyLog log) throws IOException {
+    public final synchronized void dirtyLog(@Nullable SharedDirtyLog log) throws IOException {
         requireOpen();
         dirtyLog = log;
         control.onAll(runner -> runner.dirtyLog(log));
+    }
+
+    @Override
+    public final synchronized void stopMode(StopMode mode) {
+        requireOpen();
+        if (mode == StopMode.FREEZE) {
+            throw new UnsupportedOperationException(name + " cannot freeze");
+        }
+    }
+
+    @Override
+    public final CompletionStage<Void> settled() {
+        return CompletableFuture.completedStage(null);
+    }
+
+    @Override
+    public final synchronized InflightRequests inflightRequests(int queue) {
+        requireNotReady(queue);
+        return InflightRequests.none();
+    }
+
+    @Override
+    public final synchronized void carryOver(
+            int queue, InflightRequests requests, CompletionStage<Void> settledElsewhere) {
+        requireNotReady(queue);
+        if (!requests.isEmpty()) {
+            throw new UnsupportedOperationException(name + " cannot take up requests of another device");
+        }
     }
 
     // ---- queues ----
@@ -325,6 +363,13 @@ public abstract class SoftwareDevice implements VdpaDevice {
             throw new IllegalStateException("%s: queue %d is running".formatted(name, queue));
         }
         return settings.stateFor(packed());
+    }
+
+    @Override
+    public final synchronized QueueSetup queueSetup(int queue) {
+        QueueSettings settings = settings(queue);
+        return new QueueSetup(
+                settings.size, settings.descriptorAddress, settings.driverAddress, settings.deviceAddress);
     }
 
     @Override

@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.fairlead.linux.EventFd;
 import io.fairlead.vdpa.DeviceListener;
+import io.fairlead.vdpa.SharedDirtyLog;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoopGroup;
 import io.fairlead.virtio.DeviceFaultException;
@@ -17,7 +18,6 @@ import io.fairlead.virtio.QueueState;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterEach;
@@ -271,15 +271,18 @@ class SoftwareDeviceTest {
         guest.start(FEATURES);
         submit(0, 0, 1);
         assertThat(answer(0)).isEqualTo(2);
-        List<Long> marked = new CopyOnWriteArrayList<>();
-        device.dirtyLog((address, byteCount) -> marked.add(address));
-        submit(0, 0, 1);
-        assertThat(answer(0)).isEqualTo(2);
-        assertThat(marked).contains(Guest.BASE + data + 1);
-        device.dirtyLog(null);
-        List<Long> before = new ArrayList<>(marked);
-        submit(0, 0, 1);
-        assertThat(answer(0)).isEqualTo(2);
-        assertThat(marked).isEqualTo(before);
+        long written = Guest.BASE + data + 1;
+        try (SharedDirtyLog log = SharedDirtyLog.create("test", written + 1)) {
+            device.dirtyLog(log);
+            assertThat(log.isMarked(written)).isFalse();
+            submit(0, 0, 1);
+            assertThat(answer(0)).isEqualTo(2);
+            assertThat(log.isMarked(written)).isTrue();
+            device.dirtyLog(null);
+            log.clear();
+            submit(0, 0, 1);
+            assertThat(answer(0)).isEqualTo(2);
+            assertThat(log.isMarked(written)).isFalse();
+        }
     }
 }

@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import io.fairlead.devices.base.Guest;
 import io.fairlead.linux.Fd;
 import io.fairlead.linux.Mapping;
+import io.fairlead.vdpa.SharedDirtyLog;
 import io.fairlead.vdpa.loop.EventLoopGroup;
 import io.fairlead.virtio.BlkRequest;
 import io.fairlead.virtio.Feature;
@@ -124,6 +125,7 @@ class BlkResourcesTest {
         for (boolean packed : new boolean[] {false, true}) {
             try (EventLoopGroup loops = new EventLoopGroup(1);
                     BlkDevice device = BlkDevice.create("disk", BlkSettings.of(file("busy" + packed)), loops);
+                    SharedDirtyLog log = SharedDirtyLog.create("busy", Guest.BASE * 2);
                     Guest guest = new Guest(device, Disk.memoryBytes(1, 16), 64, 0)) {
                 long features = device.deviceFeatures() & ~(packed ? 0 : Feature.RING_PACKED);
                 guest.start(features);
@@ -143,7 +145,7 @@ class BlkResourcesTest {
                             device.queueState(0, device.queueState(0));
                             device.queueReady(0, true);
                         }
-                        default -> device.dirtyLog(i % 2 == 0 ? null : (address, byteCount) -> {});
+                        default -> device.dirtyLog(i % 2 == 0 ? null : log);
                     }
                 }
                 for (Disk.Request request : pending) {

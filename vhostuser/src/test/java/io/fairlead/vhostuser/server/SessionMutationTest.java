@@ -1,4 +1,4 @@
-package io.fairlead.vhostuser;
+package io.fairlead.vhostuser.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -7,6 +7,7 @@ import io.fairlead.linux.Fd;
 import io.fairlead.linux.LinuxException;
 import io.fairlead.linux.Mapping;
 import io.fairlead.linux.UnixSocket;
+import io.fairlead.vhostuser.protocol.Request;
 import io.fairlead.virtio.DriverQueue;
 import io.fairlead.virtio.QueueState;
 import java.io.IOException;

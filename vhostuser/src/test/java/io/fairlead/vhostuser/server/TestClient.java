@@ -1,10 +1,13 @@
-package io.fairlead.vhostuser;
+package io.fairlead.vhostuser.server;
 
 import io.fairlead.linux.EventFd;
 import io.fairlead.linux.Fd;
 import io.fairlead.linux.Mapping;
 import io.fairlead.linux.Memfd;
 import io.fairlead.linux.UnixSocket;
+import io.fairlead.vhostuser.protocol.Connection;
+import io.fairlead.vhostuser.protocol.Request;
+import io.fairlead.vhostuser.protocol.VringBase;
 import io.fairlead.virtio.DriverQueue;
 import io.fairlead.virtio.DriverRings;
 import io.fairlead.virtio.Feature;
@@ -225,7 +228,7 @@ final class TestClient implements AutoCloseable {
         DriverQueue queue = DriverQueue.create(rings, state);
         send(Request.SET_VRING_NUM, NEED_REPLY, state(0, size));
         receive();
-        send(Request.SET_VRING_BASE, NEED_REPLY, state(0, Vring.encode(state)));
+        send(Request.SET_VRING_BASE, NEED_REPLY, state(0, VringBase.encode(state)));
         receive();
         send(Request.SET_VRING_ADDR, NEED_REPLY, address(0, rings));
         receive();

@@ -1,9 +1,12 @@
-package io.fairlead.vhostuser;
+package io.fairlead.vhostuser.server;
 
 import io.fairlead.linux.Fd;
 import io.fairlead.vdpa.MemoryRegion;
 import io.fairlead.vdpa.MemoryTable;
 import io.fairlead.vdpa.VdpaDevice;
+import io.fairlead.vhostuser.protocol.Connection;
+import io.fairlead.vhostuser.protocol.Payload;
+import io.fairlead.vhostuser.protocol.ProtocolException;
 import io.fairlead.virtio.GuestFaultException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;

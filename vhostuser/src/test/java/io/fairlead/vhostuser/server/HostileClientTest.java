@@ -1,10 +1,11 @@
-package io.fairlead.vhostuser;
+package io.fairlead.vhostuser.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fairlead.linux.Fd;
 import io.fairlead.linux.FileIo;
 import io.fairlead.linux.Memfd;
+import io.fairlead.vhostuser.protocol.Request;
 import io.fairlead.virtio.DriverQueue;
 import io.fairlead.virtio.QueueState;
 import java.nio.file.Path;

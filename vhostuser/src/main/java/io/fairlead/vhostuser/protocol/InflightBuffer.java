@@ -1,4 +1,4 @@
-package io.fairlead.vhostuser;
+package io.fairlead.vhostuser.protocol;
 
 import io.fairlead.linux.Fd;
 import io.fairlead.linux.FileIo;
@@ -13,7 +13,7 @@ import java.lang.foreign.MemorySegment;
  * Shared memory that records the requests in flight of all queues, so that they survive this process: made by us, kept by
  * the client, and given back to whoever serves the device next. Each queue has a part of the same size.
  */
-final class InflightBuffer implements AutoCloseable {
+public final class InflightBuffer implements AutoCloseable {
     private final Mapping mapping;
     private final long partBytes;
     private final int queueCount;
@@ -25,13 +25,13 @@ final class InflightBuffer implements AutoCloseable {
     }
 
     /** Bytes of one queue's part, whichever layout its ring gets. */
-    static long partBytes(int queueSize) {
+    public static long partBytes(int queueSize) {
         long bytes = Math.max(SplitInflight.byteCount(queueSize), PackedInflight.byteCount(queueSize));
         return (bytes + 63) & -64;
     }
 
     /** New memory, empty, for so many queues. */
-    static Fd create(String deviceName, int queueCount, int queueSize) throws IOException {
+    public static Fd create(String deviceName, int queueCount, int queueSize) throws IOException {
         return Memfd.create("fairlead-inflight-" + deviceName, queueCount * partBytes(queueSize));
     }
 
@@ -41,7 +41,7 @@ final class InflightBuffer implements AutoCloseable {
      * @param fd closed by this method
      * @throws ProtocolException where the description does not fit the file or the queues
      */
-    static InflightBuffer map(Fd fd, Payload.Inflight description, int maxQueueCount)
+    public static InflightBuffer map(Fd fd, Payload.Inflight description, int maxQueueCount)
             throws IOException, ProtocolException {
         try (fd) {
             int queueCount = description.queueCount();
@@ -71,7 +71,7 @@ final class InflightBuffer implements AutoCloseable {
 
     /** A queue's part; null for a queue that the client did not count. */
     @org.jspecify.annotations.Nullable
-    MemorySegment part(int queue) {
+    public MemorySegment part(int queue) {
         return queue < queueCount ? mapping.segment().asSlice(queue * partBytes, partBytes) : null;
     }
 

@@ -1,4 +1,4 @@
-package io.fairlead.vhostuser;
+package io.fairlead.vhostuser.protocol;
 
 import org.jspecify.annotations.Nullable;
 
@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
  * descriptors beside it, the protocol feature without which it is not allowed, and whether it has an answer of its own
  * (then NEED_REPLY adds none).
  */
-enum Request {
+public enum Request {
     GET_FEATURES(1, 0, 0, 0, 0, 0, true),
     SET_FEATURES(2, 8, 8, 0, 0, 0, false),
     SET_OWNER(3, 0, 0, 0, 0, 0, false),
@@ -47,8 +47,8 @@ enum Request {
         }
     }
 
-    final int code;
-    final boolean hasReply;
+    public final int code;
+    public final boolean hasReply;
     private final int minBytes;
     private final int maxBytes;
     private final int minDescriptors;
@@ -72,7 +72,7 @@ enum Request {
         this.hasReply = hasReply;
     }
 
-    static Request of(int code) throws ProtocolException {
+    public static Request of(int code) throws ProtocolException {
         Request request = code > 0 && code < BY_CODE.length ? BY_CODE[code] : null;
         if (request == null) {
             throw new ProtocolException("message " + Integer.toUnsignedString(code) + " is not one that was offered");
@@ -81,7 +81,7 @@ enum Request {
     }
 
     /** Refuses a message whose form, or whose time, is wrong. */
-    void check(int byteCount, int descriptorCount, long protocolFeatures) throws ProtocolException {
+    public void check(int byteCount, int descriptorCount, long protocolFeatures) throws ProtocolException {
         if (byteCount < minBytes || byteCount > maxBytes) {
             throw new ProtocolException("%s has %d bytes of payload, not %s"
                     .formatted(this, byteCount, minBytes == maxBytes ? minBytes : minBytes + " to " + maxBytes));

@@ -1,8 +1,9 @@
-package io.fairlead.vhostuser;
+package io.fairlead.vhostuser.server;
 
 import io.fairlead.linux.UnixSocket;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoop;
+import io.fairlead.vhostuser.protocol.Connection;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayDeque;

@@ -1,6 +1,8 @@
-package io.fairlead.vhostuser;
+package io.fairlead.vhostuser.server;
 
 import io.fairlead.linux.Fd;
+import io.fairlead.vhostuser.protocol.Connection;
+import io.fairlead.vhostuser.protocol.Request;
 import io.fairlead.virtio.DriverRings;
 import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.QueueState;

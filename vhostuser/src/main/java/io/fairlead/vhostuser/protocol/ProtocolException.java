@@ -1,10 +1,10 @@
-package io.fairlead.vhostuser;
+package io.fairlead.vhostuser.protocol;
 
 /** What a peer sent against the protocol. The connection is closed with this as its reason; the device is reset. */
-final class ProtocolException extends Exception {
+public final class ProtocolException extends Exception {
     private static final long serialVersionUID = 1L;
 
-    ProtocolException(String message) {
+    public ProtocolException(String message) {
         super(message);
     }
 }

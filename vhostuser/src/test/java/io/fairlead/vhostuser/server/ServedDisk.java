@@ -1,4 +1,4 @@
-package io.fairlead.vhostuser;
+package io.fairlead.vhostuser.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,8 +1,9 @@
-package io.fairlead.vhostuser;
+package io.fairlead.vhostuser.server;
 
 import io.fairlead.linux.Fd;
 import io.fairlead.linux.LinuxException;
 import io.fairlead.linux.UnixSocket;
+import io.fairlead.vhostuser.protocol.Connection;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -1,8 +1,13 @@
-package io.fairlead.vhostuser;
+package io.fairlead.vhostuser.server;
 
 import io.fairlead.linux.EventFd;
 import io.fairlead.linux.Fd;
 import io.fairlead.vdpa.VdpaDevice;
+import io.fairlead.vhostuser.protocol.Connection;
+import io.fairlead.vhostuser.protocol.InflightBuffer;
+import io.fairlead.vhostuser.protocol.Payload;
+import io.fairlead.vhostuser.protocol.ProtocolException;
+import io.fairlead.vhostuser.protocol.VringBase;
 import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.GuestFaultException;
 import io.fairlead.virtio.RingLayout;
@@ -155,7 +160,7 @@ final class SessionRings implements AutoCloseable {
                 memory.guestAddress(address.descriptor(), RingLayout.descriptorBytes(size)),
                 memory.guestAddress(address.available(), driverBytes),
                 memory.guestAddress(address.used(), deviceBytes));
-        device.queueState(queue, Vring.decode(vring.base, packed));
+        device.queueState(queue, VringBase.decode(vring.base, packed));
         device.queueInflight(queue, inflight == null ? null : inflight.part(queue));
         device.queueReady(queue, true);
     }
@@ -164,7 +169,7 @@ final class SessionRings implements AutoCloseable {
     private void stop(int queue) throws IOException {
         if (device.queueReady(queue)) {
             device.queueReady(queue, false);
-            vrings.get(queue).base = Vring.encode(device.queueState(queue));
+            vrings.get(queue).base = VringBase.encode(device.queueState(queue));
         }
     }
 

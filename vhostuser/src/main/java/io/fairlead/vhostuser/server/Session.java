@@ -1,7 +1,12 @@
-package io.fairlead.vhostuser;
+package io.fairlead.vhostuser.server;
 
 import io.fairlead.vdpa.DeviceListener;
 import io.fairlead.vdpa.VdpaDevice;
+import io.fairlead.vhostuser.protocol.Connection;
+import io.fairlead.vhostuser.protocol.Payload;
+import io.fairlead.vhostuser.protocol.ProtocolException;
+import io.fairlead.vhostuser.protocol.ProtocolFeature;
+import io.fairlead.vhostuser.protocol.Request;
 import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.GuestFaultException;
 import java.io.IOException;

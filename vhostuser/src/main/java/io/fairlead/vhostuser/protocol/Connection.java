@@ -1,4 +1,4 @@
-package io.fairlead.vhostuser;
+package io.fairlead.vhostuser.protocol;
 
 import io.fairlead.linux.Fd;
 import io.fairlead.linux.UnixSocket;
@@ -15,11 +15,11 @@ import java.util.List;
  *
  * <p>One thread receives. Replies are sent by the same thread.
  */
-final class Connection implements AutoCloseable {
-    static final int HEADER_BYTES = 12;
-    static final int VERSION = 1;
-    static final int FLAG_REPLY = 1 << 2;
-    static final int FLAG_NEED_REPLY = 1 << 3;
+public final class Connection implements AutoCloseable {
+    public static final int HEADER_BYTES = 12;
+    public static final int VERSION = 1;
+    public static final int FLAG_REPLY = 1 << 2;
+    public static final int FLAG_NEED_REPLY = 1 << 3;
     private static final int VERSION_MASK = 3;
 
     private final UnixSocket socket;
@@ -29,7 +29,7 @@ final class Connection implements AutoCloseable {
     private int payloadBytes;
 
     /** @param socket owned by the connection */
-    Connection(UnixSocket socket) {
+    public Connection(UnixSocket socket) {
         this.socket = socket;
     }
 
@@ -39,7 +39,7 @@ final class Connection implements AutoCloseable {
      * @return false at the end of the stream between two messages
      * @throws ProtocolException where the header is wrong or the stream ends within a message
      */
-    boolean receive() throws IOException, ProtocolException {
+    public boolean receive() throws IOException, ProtocolException {
         closeDescriptors();
         if (!fill(0, HEADER_BYTES)) {
             return false;
@@ -79,7 +79,7 @@ final class Connection implements AutoCloseable {
         return true;
     }
 
-    int request() {
+    public int request() {
         return message.get(ValueLayout.JAVA_INT, 0);
     }
 
@@ -87,43 +87,43 @@ final class Connection implements AutoCloseable {
         return message.get(ValueLayout.JAVA_INT, 4);
     }
 
-    boolean needsReply() {
+    public boolean needsReply() {
         return (flags() & FLAG_NEED_REPLY) != 0;
     }
 
     /** The payload of the last message; overwritten by the next one and by replies. */
-    MemorySegment payload() {
+    public MemorySegment payload() {
         return message.asSlice(HEADER_BYTES, payloadBytes);
     }
 
-    int descriptorCount() {
+    public int descriptorCount() {
         return descriptors.size();
     }
 
     /** Takes ownership of the first descriptor of the last message that nobody took; the rest is closed with the message. */
-    Fd takeDescriptor() {
+    public Fd takeDescriptor() {
         return descriptors.removeFirst();
     }
 
     /** Answers the last message with the first {@code byteCount} bytes of {@link #replyPayload}. */
-    void reply(int byteCount, List<Fd> beside) throws IOException {
+    public void reply(int byteCount, List<Fd> beside) throws IOException {
         message.set(ValueLayout.JAVA_INT, 4, VERSION | FLAG_REPLY);
         message.set(ValueLayout.JAVA_INT, 8, byteCount);
         socket.sendAll(message, 0, HEADER_BYTES + byteCount, beside);
     }
 
     /** Where the payload of a reply is written. */
-    MemorySegment replyPayload() {
+    public MemorySegment replyPayload() {
         return message.asSlice(HEADER_BYTES);
     }
 
-    void reply(long value) throws IOException {
+    public void reply(long value) throws IOException {
         replyPayload().set(ValueLayout.JAVA_LONG_UNALIGNED, 0, value);
         reply(8, List.of());
     }
 
     /** Ends a {@link #receive} under way on another thread. */
-    void shutdown() {
+    public void shutdown() {
         socket.shutdown();
     }
 

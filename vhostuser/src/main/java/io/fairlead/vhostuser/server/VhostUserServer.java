@@ -1,4 +1,4 @@
-package io.fairlead.vhostuser;
+package io.fairlead.vhostuser.server;
 
 import io.fairlead.linux.Epoll;
 import io.fairlead.linux.UnixSocket;

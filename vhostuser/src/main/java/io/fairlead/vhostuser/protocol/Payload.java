@@ -1,4 +1,4 @@
-package io.fairlead.vhostuser;
+package io.fairlead.vhostuser.protocol;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -7,36 +7,36 @@ import java.lang.foreign.ValueLayout;
  * The payloads of vhost-user messages, read from and written to a message's bytes. Host byte order, as the protocol has
  * it.
  */
-final class Payload {
+public final class Payload {
     /** The most payload of a message: 4096 bytes, well above the largest that is defined. */
-    static final int MAX_BYTES = 4096;
+    public static final int MAX_BYTES = 4096;
 
     /** {@code u32 index, u32 num}. */
-    static final int VRING_STATE_BYTES = 8;
+    public static final int VRING_STATE_BYTES = 8;
 
     /** {@code u32 index, u32 flags, u64 descriptor, u64 used, u64 available, u64 log}. */
-    static final int VRING_ADDRESS_BYTES = 40;
+    public static final int VRING_ADDRESS_BYTES = 40;
 
     /** {@code u32 count, u32 padding}, then the regions. */
-    static final int MEMORY_TABLE_BYTES = 8;
+    public static final int MEMORY_TABLE_BYTES = 8;
 
     /** The most regions of one SET_MEM_TABLE, by protocol. */
-    static final int MAX_TABLE_REGIONS = 8;
+    public static final int MAX_TABLE_REGIONS = 8;
 
     /** One region of a table: {@code u64 guest address, size, user address, mmap offset}. */
-    static final int TABLE_REGION_BYTES = 32;
+    public static final int TABLE_REGION_BYTES = 32;
 
     /** A region alone: {@code u64 padding}, then as in a table. */
-    static final int REGION_BYTES = 40;
+    public static final int REGION_BYTES = 40;
 
     /** {@code u32 offset, u32 size, u32 flags}, then the bytes of the configuration space. */
-    static final int CONFIG_BYTES = 12;
+    public static final int CONFIG_BYTES = 12;
 
     /** {@code u64 mmap size, u64 mmap offset, u16 queues, u16 queue size}. */
-    static final int INFLIGHT_BYTES = 20;
+    public static final int INFLIGHT_BYTES = 20;
 
     /** The same as a C compiler pads it. */
-    static final int INFLIGHT_PADDED_BYTES = 24;
+    public static final int INFLIGHT_PADDED_BYTES = 24;
 
     private static final ValueLayout.OfInt U32 = ValueLayout.JAVA_INT_UNALIGNED;
     private static final ValueLayout.OfLong U64 = ValueLayout.JAVA_LONG_UNALIGNED;
@@ -45,20 +45,20 @@ final class Payload {
     private Payload() {}
 
     /** {@code u32} fields are taken as they are; whoever uses one as an index checks it unsigned. */
-    record VringState(int index, int value) {
-        static VringState read(MemorySegment payload) {
+    public record VringState(int index, int value) {
+        public static VringState read(MemorySegment payload) {
             return new VringState(payload.get(U32, 0), payload.get(U32, 4));
         }
 
-        void write(MemorySegment payload) {
+        public void write(MemorySegment payload) {
             payload.set(U32, 0, index);
             payload.set(U32, 4, value);
         }
     }
 
     /** Addresses count in the peer's own address space. */
-    record VringAddress(int index, int flags, long descriptor, long used, long available, long log) {
-        static VringAddress read(MemorySegment payload) {
+    public record VringAddress(int index, int flags, long descriptor, long used, long available, long log) {
+        public static VringAddress read(MemorySegment payload) {
             return new VringAddress(
                     payload.get(U32, 0),
                     payload.get(U32, 4),
@@ -70,8 +70,8 @@ final class Payload {
     }
 
     /** One region of guest memory; its file comes as a descriptor beside the message. */
-    record Region(long guestAddress, long byteCount, long userAddress, long fileOffset) {
-        static Region read(MemorySegment payload, long offset) {
+    public record Region(long guestAddress, long byteCount, long userAddress, long fileOffset) {
+        public static Region read(MemorySegment payload, long offset) {
             return new Region(
                     payload.get(U64, offset),
                     payload.get(U64, offset + 8),
@@ -81,8 +81,8 @@ final class Payload {
     }
 
     /** What part of the configuration space is meant. */
-    record Config(int offset, int byteCount, int flags) {
-        static Config read(MemorySegment payload) throws ProtocolException {
+    public record Config(int offset, int byteCount, int flags) {
+        public static Config read(MemorySegment payload) throws ProtocolException {
             Config config = new Config(payload.get(U32, 0), payload.get(U32, 4), payload.get(U32, 8));
             if (config.offset < 0 || config.byteCount < 0 || config.byteCount != payload.byteSize() - CONFIG_BYTES) {
                 throw new ProtocolException("%d bytes of configuration space at %d announced, %d sent"
@@ -93,8 +93,8 @@ final class Payload {
     }
 
     /** The in-flight region of all queues. */
-    record Inflight(long byteCount, long fileOffset, int queueCount, int queueSize) {
-        static Inflight read(MemorySegment payload) {
+    public record Inflight(long byteCount, long fileOffset, int queueCount, int queueSize) {
+        public static Inflight read(MemorySegment payload) {
             return new Inflight(
                     payload.get(U64, 0),
                     payload.get(U64, 8),
@@ -102,7 +102,7 @@ final class Payload {
                     payload.get(U16, 18) & 0xffff);
         }
 
-        void write(MemorySegment payload) {
+        public void write(MemorySegment payload) {
             payload.set(U64, 0, byteCount);
             payload.set(U64, 8, fileOffset);
             payload.set(U16, 16, (short) queueCount);
@@ -110,11 +110,11 @@ final class Payload {
         }
     }
 
-    static long u64(MemorySegment payload) {
+    public static long u64(MemorySegment payload) {
         return payload.get(U64, 0);
     }
 
-    static int u32(MemorySegment payload) {
+    public static int u32(MemorySegment payload) {
         return payload.get(U32, 0);
     }
 }

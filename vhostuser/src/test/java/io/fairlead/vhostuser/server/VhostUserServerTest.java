@@ -1,4 +1,4 @@
-package io.fairlead.vhostuser;
+package io.fairlead.vhostuser.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -6,6 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.fairlead.linux.FileIo;
 import io.fairlead.linux.Mapping;
 import io.fairlead.linux.UnixSocket;
+import io.fairlead.vhostuser.protocol.InflightBuffer;
+import io.fairlead.vhostuser.protocol.Request;
+import io.fairlead.vhostuser.protocol.VringBase;
 import io.fairlead.virtio.BlkRequest;
 import io.fairlead.virtio.DeviceStatus;
 import io.fairlead.virtio.DriverQueue;
@@ -52,7 +55,7 @@ class VhostUserServerTest {
                 disks.checkRead(client, queue, sector);
             }
             int base = base(client.ask(Request.GET_VRING_BASE, TestClient.state(0, 0)));
-            QueueState state = Vring.decode(base, packed);
+            QueueState state = VringBase.decode(base, packed);
             assertThat(state).isEqualTo(queue.state());
             DriverQueue again = client.start(16, features(packed), state);
             for (int sector = 100; sector < 140; sector++) {
