@@ -38,6 +38,12 @@ public final class Payload {
     /** The same as a C compiler pads it. */
     public static final int INFLIGHT_PADDED_BYTES = 24;
 
+    /** {@code u64 mmap size, u64 mmap offset} of a dirty log. */
+    public static final int LOG_BYTES = 16;
+
+    /** The flag of a {@link VringAddress}: writes into the used ring are to be logged, from its log address on. */
+    public static final int VRING_FLAG_LOG = 1;
+
     private static final ValueLayout.OfInt U32 = ValueLayout.JAVA_INT_UNALIGNED;
     private static final ValueLayout.OfLong U64 = ValueLayout.JAVA_LONG_UNALIGNED;
     private static final ValueLayout.OfShort U16 = ValueLayout.JAVA_SHORT_UNALIGNED;
@@ -56,7 +62,7 @@ public final class Payload {
         }
     }
 
-    /** Addresses count in the peer's own address space. */
+    /** Addresses count in the peer's own address space, but for the log address, which is a guest address. */
     public record VringAddress(int index, int flags, long descriptor, long used, long available, long log) {
         public static VringAddress read(MemorySegment payload) {
             return new VringAddress(
@@ -66,6 +72,18 @@ public final class Payload {
                     payload.get(U64, 16),
                     payload.get(U64, 24),
                     payload.get(U64, 32));
+        }
+
+        /** Whether the rings lie at the same place; flags and log address may differ. */
+        public boolean hasRingsOf(VringAddress other) {
+            return descriptor == other.descriptor && used == other.used && available == other.available;
+        }
+    }
+
+    /** A log of dirty pages in a file that comes beside the message; its first bit is for guest address 0. */
+    public record Log(long byteCount, long fileOffset) {
+        public static Log read(MemorySegment payload) {
+            return new Log(payload.get(U64, 0), payload.get(U64, 8));
         }
     }
 

@@ -3,6 +3,7 @@ package io.fairlead.vhostuser.protocol;
 /** The protocol feature bits of vhost-user that this front-end offers, as masks. */
 public final class ProtocolFeature {
     public static final long MQ = 1L;
+    public static final long LOG_SHMFD = 1L << 1;
     public static final long REPLY_ACK = 1L << 3;
     public static final long BACKEND_REQ = 1L << 5;
     public static final long CONFIG = 1L << 9;
@@ -10,6 +11,12 @@ public final class ProtocolFeature {
     public static final long RESET_DEVICE = 1L << 13;
     public static final long CONFIGURE_MEM_SLOTS = 1L << 15;
     public static final long STATUS = 1L << 16;
+
+    /**
+     * GET_VRING_BASE waits for nothing: what is in flight stays recorded in the in-flight region. Goes together with
+     * {@link #INFLIGHT_SHMFD} alone.
+     */
+    public static final long GET_VRING_BASE_INFLIGHT = 1L << 20;
 
     private ProtocolFeature() {}
 }

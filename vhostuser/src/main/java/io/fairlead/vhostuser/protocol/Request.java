@@ -13,6 +13,8 @@ public enum Request {
     SET_OWNER(3, 0, 0, 0, 0, 0, false),
     RESET_OWNER(4, 0, 0, 0, 0, 0, false),
     SET_MEM_TABLE(5, Payload.MEMORY_TABLE_BYTES, Payload.MAX_BYTES, 0, Payload.MAX_TABLE_REGIONS, 0, false),
+    SET_LOG_BASE(6, Payload.LOG_BYTES, Payload.LOG_BYTES, 1, 1, ProtocolFeature.LOG_SHMFD, true),
+    SET_LOG_FD(7, 0, 8, 1, 1, ProtocolFeature.LOG_SHMFD, false),
     SET_VRING_NUM(8, Payload.VRING_STATE_BYTES, Payload.VRING_STATE_BYTES, 0, 0, 0, false),
     SET_VRING_ADDR(9, Payload.VRING_ADDRESS_BYTES, Payload.VRING_ADDRESS_BYTES, 0, 0, 0, false),
     SET_VRING_BASE(10, Payload.VRING_STATE_BYTES, Payload.VRING_STATE_BYTES, 0, 0, 0, false),

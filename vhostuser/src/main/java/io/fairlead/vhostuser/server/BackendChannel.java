@@ -22,10 +22,15 @@ final class BackendChannel implements AutoCloseable {
 
     private final UnixSocket socket;
 
-    /** @param fd owned by the channel */
+    /** @param fd owned by the channel, closed also where this fails: it may be no socket */
     BackendChannel(Fd fd) throws LinuxException {
         socket = UnixSocket.adopt(fd);
-        socket.sendTimeout(SEND_TIMEOUT_MILLIS);
+        try {
+            socket.sendTimeout(SEND_TIMEOUT_MILLIS);
+        } catch (LinuxException e) {
+            socket.close();
+            throw e;
+        }
     }
 
     synchronized void sendConfigChanged() throws IOException {

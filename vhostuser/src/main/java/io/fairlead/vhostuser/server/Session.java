@@ -1,7 +1,9 @@
 package io.fairlead.vhostuser.server;
 
 import io.fairlead.vdpa.DeviceListener;
+import io.fairlead.vdpa.SharedDirtyLog;
 import io.fairlead.vdpa.VdpaDevice;
+import io.fairlead.vdpa.VdpaDevice.Capability;
 import io.fairlead.vhostuser.protocol.Connection;
 import io.fairlead.vhostuser.protocol.Payload;
 import io.fairlead.vhostuser.protocol.ProtocolException;
@@ -21,8 +23,9 @@ import org.slf4j.LoggerFactory;
  * One client at one device: translates vhost-user messages into the device contract. Follows QEMU's
  * docs/interop/vhost-user.rst.
  *
- * <p>What breaks the protocol ends the session with a logged reason; what the host cannot do is answered with an error where the client asked for an answer, and ends the
- * session otherwise. In the end the device is reset and the guest's memory let go.
+ * <p>What breaks the protocol ends the session with a logged reason; what the host cannot do is answered with an error
+ * where the client asked for an answer, and ends the session otherwise. In the end the device is reset and the guest's
+ * memory let go.
  *
  * <p>Runs on one thread of its own; only {@link #shutdown} and the device's listener come from others.
  */
@@ -36,6 +39,7 @@ final class Session implements DeviceListener {
     private final Connection connection;
     private final SessionMemory memory;
     private final SessionRings rings;
+    private final SessionLog log;
     private final Object channelLock = new Object();
     private @Nullable BackendChannel channel;
     private long protocolFeatures;
@@ -45,6 +49,7 @@ final class Session implements DeviceListener {
         this.connection = connection;
         memory = new SessionMemory(device, MAX_MEMORY_SLOTS);
         rings = new SessionRings(device, connection, memory);
+        log = new SessionLog(device);
     }
 
     /**
@@ -100,9 +105,10 @@ final class Session implements DeviceListener {
 
     private void answer(Request request) throws IOException, ProtocolException {
         switch (request) {
-            case GET_FEATURES -> connection.reply(device.deviceFeatures() | Feature.VHOST_USER_PROTOCOL_FEATURES);
+            case GET_FEATURES -> connection.reply(offeredFeatures());
             case GET_PROTOCOL_FEATURES -> connection.reply(offeredProtocolFeatures());
             case GET_QUEUE_NUM -> connection.reply(device.queueCount());
+            case SET_LOG_BASE -> setLogBase();
             case GET_VRING_BASE -> rings.answerBase();
             case GET_CONFIG -> answerConfig();
             case GET_INFLIGHT_FD -> rings.answerInflight();
@@ -122,6 +128,8 @@ final class Session implements DeviceListener {
             case SET_MEM_TABLE -> memory.replace(connection);
             case ADD_MEM_REG -> memory.add(connection);
             case REM_MEM_REG -> memory.remove(connection);
+            // We could signal that pages were marked. Nobody has to be woken for that: who reads the log polls it.
+            case SET_LOG_FD -> {}
             case SET_VRING_NUM -> rings.size(Payload.VringState.read(connection.payload()));
             case SET_VRING_ADDR -> rings.address(Payload.VringAddress.read(connection.payload()));
             case SET_VRING_BASE -> rings.base(Payload.VringState.read(connection.payload()));
@@ -140,6 +148,15 @@ final class Session implements DeviceListener {
 
     // ---- features and status ----
 
+    private boolean can(VdpaDevice.Capability... capabilities) {
+        return device.capabilities().containsAll(List.of(capabilities));
+    }
+
+    private long offeredFeatures() {
+        long offered = device.deviceFeatures() | Feature.VHOST_USER_PROTOCOL_FEATURES;
+        return can(Capability.DIRTY_LOG) ? offered | Feature.VHOST_LOG_ALL : offered;
+    }
+
     private long offeredProtocolFeatures() {
         long offered = ProtocolFeature.MQ
                 | ProtocolFeature.REPLY_ACK
@@ -150,8 +167,14 @@ final class Session implements DeviceListener {
         if (device.configByteCount() > 0) {
             offered |= ProtocolFeature.CONFIG;
         }
-        if (device.capabilities().contains(VdpaDevice.Capability.INFLIGHT)) {
+        if (can(Capability.DIRTY_LOG)) {
+            offered |= ProtocolFeature.LOG_SHMFD;
+        }
+        if (can(Capability.INFLIGHT)) {
             offered |= ProtocolFeature.INFLIGHT_SHMFD;
+        }
+        if (can(Capability.INFLIGHT, Capability.FREEZE)) {
+            offered |= ProtocolFeature.GET_VRING_BASE_INFLIGHT;
         }
         return offered;
     }
@@ -161,15 +184,20 @@ final class Session implements DeviceListener {
         if (surplus != 0) {
             throw new ProtocolException("protocol features 0x%x were not offered".formatted(surplus));
         }
+        boolean freezes = Feature.has(features, ProtocolFeature.GET_VRING_BASE_INFLIGHT);
+        if (freezes && !Feature.has(features, ProtocolFeature.INFLIGHT_SHMFD)) {
+            throw new ProtocolException("GET_VRING_BASE_INFLIGHT was taken without INFLIGHT_SHMFD");
+        }
         protocolFeatures = features;
+        rings.freezeWhenStopped(freezes);
     }
 
     private void setFeatures(long features) throws IOException, ProtocolException {
-        long driverFeatures = features & ~Feature.VHOST_USER_PROTOCOL_FEATURES;
-        long surplus = driverFeatures & ~device.deviceFeatures();
+        long surplus = features & ~offeredFeatures();
         if (surplus != 0) {
             throw new ProtocolException("features 0x%x were not offered".formatted(surplus));
         }
+        long driverFeatures = features & ~(Feature.VHOST_USER_PROTOCOL_FEATURES | Feature.VHOST_LOG_ALL);
         if (rings.anyReady() && driverFeatures != device.driverFeatures()) {
             throw new ProtocolException("features changed while a ring is running");
         }
@@ -179,6 +207,7 @@ final class Session implements DeviceListener {
         if (!Feature.has(features, Feature.VHOST_USER_PROTOCOL_FEATURES)) {
             rings.enableAll();
         }
+        log.enabled(Feature.has(features, Feature.VHOST_LOG_ALL));
     }
 
     private void setStatus(long status) throws IOException, ProtocolException {
@@ -195,6 +224,17 @@ final class Session implements DeviceListener {
     private void resetDevice() throws IOException {
         device.reset();
         rings.forget();
+        log.end();
+    }
+
+    /**
+     * Answered only where the log is in use: whoever cannot log must not be believed to. The value of the answer says
+     * success to clients that take it for an acknowledgement; others do not look at it.
+     */
+    private void setLogBase() throws IOException {
+        Payload.Log described = Payload.Log.read(connection.payload());
+        log.replace(SharedDirtyLog.map(connection.takeDescriptor(), described.fileOffset(), described.byteCount()));
+        connection.reply(0);
     }
 
     // ---- configuration space ----
@@ -266,6 +306,7 @@ final class Session implements DeviceListener {
         List<AutoCloseable> steps = new ArrayList<>();
         steps.add(() -> device.listener(null));
         steps.add(device::reset);
+        steps.add(log::end);
         steps.add(rings);
         steps.add(memory);
         steps.add(() -> setChannel(null));

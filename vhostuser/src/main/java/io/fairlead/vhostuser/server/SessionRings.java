@@ -30,6 +30,7 @@ final class SessionRings implements AutoCloseable {
     private final SessionMemory memory;
     private final List<Vring> vrings;
     private @Nullable InflightBuffer inflight;
+    private boolean freezing;
 
     SessionRings(VdpaDevice device, Connection connection, SessionMemory memory) {
         this.device = device;
@@ -50,6 +51,14 @@ final class SessionRings implements AutoCloseable {
     /** Without protocol features there is no message that enables a ring: all are. */
     void enableAll() {
         vrings.forEach(vring -> vring.enabled = true);
+    }
+
+    /**
+     * Whether the client keeps what is in flight, so that nothing waits for it (GET_VRING_BASE_INFLIGHT); else rings stop as
+     * the device's owner said.
+     */
+    void freezeWhenStopped(boolean freeze) {
+        freezing = freeze;
     }
 
     /** After a reset of the device. */
@@ -87,11 +96,14 @@ final class SessionRings implements AutoCloseable {
         vrings.get(queue).size = state.value();
     }
 
-    /** SET_VRING_ADDR. */
+    /**
+     * SET_VRING_ADDR. Of a running ring only flags and log address may change. Both are of no consequence: a device marks its
+     * used rings, where they lie, whenever it logs at all.
+     */
     void address(Payload.VringAddress address) throws ProtocolException {
         int queue = checkedIndex(address.index());
         Vring vring = vrings.get(queue);
-        if (!address.equals(vring.address)) {
+        if (vring.address == null || !address.hasRingsOf(vring.address)) {
             requireStopped(queue, "address");
         }
         vring.address = address;
@@ -168,6 +180,9 @@ final class SessionRings implements AutoCloseable {
     /** Stops a ring where it runs and keeps where it stands. */
     private void stop(int queue) throws IOException {
         if (device.queueReady(queue)) {
+            if (freezing) {
+                device.stopMode(VdpaDevice.StopMode.FREEZE);
+            }
             device.queueReady(queue, false);
             vrings.get(queue).base = VringBase.encode(device.queueState(queue));
         }

@@ -18,6 +18,8 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Random;
 import org.awaitility.Awaitility;
 import org.awaitility.core.ConditionFactory;
@@ -27,13 +29,15 @@ final class ServedDisk implements AutoCloseable {
     static final long FEATURES = Feature.VERSION_1 | Feature.EVENT_IDX;
     static final int DISK_BYTES = 1 << 20;
     private static final long HEADER = TestClient.GUEST_BASE + 0x10000;
-    private static final long STATUS = HEADER + 0x100;
+    static final long STATUS = HEADER + 0x100;
     static final long DATA = HEADER + 0x1000;
 
     private final long descriptorsBefore = Fd.openCount();
     private final long mappingsBefore = Mapping.openCount();
     private final EventLoopGroup loops;
+    private final Path folder;
     final VhostUserServer server;
+    private final List<BlkDevice> more = new ArrayList<>();
     final byte[] content = new byte[DISK_BYTES];
     final BlkDevice disk;
     final BlkDevice other;
@@ -41,6 +45,7 @@ final class ServedDisk implements AutoCloseable {
     final VhostUserEndpoint otherEndpoint;
 
     ServedDisk(Path folder) throws IOException {
+        this.folder = folder;
         loops = new EventLoopGroup(1);
         server = new VhostUserServer();
         new Random(7).nextBytes(content);
@@ -50,6 +55,15 @@ final class ServedDisk implements AutoCloseable {
         other = BlkDevice.create("disk1", BlkSettings.of(otherImage), loops);
         endpoint = server.serve(disk, folder.resolve("disk.sock"));
         otherEndpoint = server.serve(other, folder.resolve("other.sock"));
+    }
+
+    /** A further disk, closed with the others, which a test serves in its own way. */
+    BlkDevice unserved() throws IOException {
+        int number = 2 + more.size();
+        Path image = Files.write(folder.resolve("disk" + number + ".img"), content);
+        BlkDevice device = BlkDevice.create("disk" + number, BlkSettings.of(image), loops);
+        more.add(device);
+        return device;
     }
 
     TestClient connect() throws IOException {
@@ -117,6 +131,9 @@ final class ServedDisk implements AutoCloseable {
         server.close();
         disk.close();
         other.close();
+        for (BlkDevice device : more) {
+            device.close();
+        }
         loops.close();
         assertThat(Fd.openCount()).as("open descriptors").isEqualTo(descriptorsBefore);
         assertThat(Mapping.openCount()).as("open mappings").isEqualTo(mappingsBefore);

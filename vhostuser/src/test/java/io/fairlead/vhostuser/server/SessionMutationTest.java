@@ -9,6 +9,8 @@ import io.fairlead.linux.Mapping;
 import io.fairlead.linux.UnixSocket;
 import io.fairlead.vhostuser.protocol.Request;
 import io.fairlead.virtio.DriverQueue;
+import io.fairlead.virtio.DriverRings;
+import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.QueueState;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -63,6 +65,13 @@ class SessionMutationTest {
             client.send(Request.SET_STATUS, 0, TestClient.u64(15));
             DriverQueue queue = client.start(16, FEATURES, QueueState.initial(false));
             disks.checkRead(client, queue, 3);
+            client.ask(Request.SET_LOG_BASE, TestClient.log(4096, 8192), client.memoryFd);
+            client.send(Request.SET_LOG_FD, 0, NONE, client.kick.fd());
+            byte[] logged = TestClient.u64(FEATURES | Feature.VHOST_USER_PROTOCOL_FEATURES | Feature.VHOST_LOG_ALL);
+            assertThat(client.acknowledged(Request.SET_FEATURES, logged)).isZero();
+            DriverRings rings = client.rings(16, FEATURES);
+            client.send(Request.SET_VRING_ADDR, 0, TestClient.address(0, rings, 1, rings.deviceAddress()));
+            client.ask(Request.SET_LOG_BASE, TestClient.log(8192, 4096), client.memoryFd);
             client.ask(Request.GET_VRING_BASE, TestClient.state(0, 0));
             client.send(
                     Request.REM_MEM_REG,

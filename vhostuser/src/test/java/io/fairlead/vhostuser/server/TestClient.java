@@ -183,14 +183,22 @@ final class TestClient implements AutoCloseable {
         return ByteBuffer.allocate(count).order(ByteOrder.nativeOrder());
     }
 
+    static byte[] log(long byteCount, long offset) {
+        return bytes(16).putLong(byteCount).putLong(offset).array();
+    }
+
     static byte[] address(int index, DriverRings rings) {
+        return address(index, rings, 0, 0);
+    }
+
+    static byte[] address(int index, DriverRings rings, int flags, long logAddress) {
         return bytes(40)
                 .putInt(index)
-                .putInt(0)
+                .putInt(flags)
                 .putLong(userAddress(rings.descriptorAddress()))
                 .putLong(userAddress(rings.deviceAddress()))
                 .putLong(userAddress(rings.driverAddress()))
-                .putLong(0)
+                .putLong(logAddress)
                 .array();
     }
 

@@ -1,12 +1,14 @@
 package io.fairlead.vhostuser.server;
 
 import io.fairlead.linux.Fd;
+import io.fairlead.linux.FileIo;
 import io.fairlead.vhostuser.protocol.Connection;
 import io.fairlead.vhostuser.protocol.Request;
 import io.fairlead.virtio.DriverRings;
 import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.QueueState;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.Collections;
 import java.util.List;
 
@@ -52,6 +54,7 @@ enum Violation {
             c -> c.send(Request.SET_VRING_KICK, 0, TestClient.u64(1 << 8), c.kick.fd())),
     KICK_THAT_IS_NO_EVENTFD("not an eventfd", c -> c.send(Request.SET_VRING_KICK, 0, TestClient.u64(0), c.memoryFd)),
     CALL_THAT_IS_NO_EVENTFD("not an eventfd", c -> c.send(Request.SET_VRING_CALL, 0, TestClient.u64(1), c.socket.fd())),
+    CHANNEL_THAT_IS_NO_SOCKET("setsockopt", c -> c.send(Request.SET_BACKEND_REQ_FD, 0, new byte[0], c.kick.fd())),
     START_WITHOUT_ADDRESS("without size or address", c -> {
         c.send(Request.SET_VRING_ENABLE, 0, TestClient.state(0, 1));
         c.send(Request.SET_VRING_KICK, 0, TestClient.u64(0), c.kick.fd());
@@ -80,6 +83,42 @@ enum Violation {
         c.start(16, ServedDisk.FEATURES, QueueState.initial(false));
         c.send(Request.SET_FEATURES, 0, TestClient.u64(Feature.VERSION_1));
     }),
+    FEATURES_WHILE_RUNNING_WITH_THE_LOG("features changed", c -> {
+        c.start(16, ServedDisk.FEATURES, QueueState.initial(false));
+        c.send(Request.SET_FEATURES, 0, TestClient.u64(Feature.VERSION_1 | Feature.VHOST_LOG_ALL));
+    }),
+    RING_MOVED_WITH_THE_LOG("changed while it is running", c -> {
+        c.start(16, ServedDisk.FEATURES, QueueState.initial(false));
+        DriverRings moved = DriverRings.lay(
+                c.memory.segment().asSlice(0x20000, 0x10000),
+                TestClient.GUEST_BASE + 0x20000,
+                16,
+                ServedDisk.FEATURES,
+                0);
+        c.send(Request.SET_VRING_ADDR, 0, TestClient.address(0, moved, 1, TestClient.GUEST_BASE));
+    }),
+    LOG_WITHOUT_DESCRIPTOR("came with 0 descriptors", c -> c.send(Request.SET_LOG_BASE, 0, TestClient.log(4096, 0))),
+    LOG_WITH_TWO_DESCRIPTORS(
+            "came with 2 descriptors",
+            c -> c.send(Request.SET_LOG_BASE, 0, TestClient.log(4096, 0), c.memoryFd, c.memoryFd)),
+    LOG_EMPTY("not made of whole words", c -> c.send(Request.SET_LOG_BASE, 0, TestClient.log(0, 0), c.memoryFd)),
+    LOG_NEGATIVE("not made of whole words", c -> c.send(Request.SET_LOG_BASE, 0, TestClient.log(-8, 0), c.memoryFd)),
+    LOG_UNEVEN("not made of whole words", c -> c.send(Request.SET_LOG_BASE, 0, TestClient.log(4097, 0), c.memoryFd)),
+    LOG_AT_UNEVEN_OFFSET(
+            "not made of whole words", c -> c.send(Request.SET_LOG_BASE, 0, TestClient.log(4096, 4), c.memoryFd)),
+    LOG_BEYOND_ITS_FILE(
+            "runs over the end",
+            c -> c.send(Request.SET_LOG_BASE, 0, TestClient.log(4096, TestClient.MEMORY_BYTES - 4088), c.memoryFd)),
+    LOG_OFFSET_WRAPS(
+            "runs over the end",
+            c -> c.send(Request.SET_LOG_BASE, 0, TestClient.log(4096, Long.MAX_VALUE - 7), c.memoryFd)),
+    LOG_OF_A_SOCKET("runs over the end", c -> c.send(Request.SET_LOG_BASE, 0, TestClient.log(8, 0), c.socket.fd())),
+    LOG_NOT_WRITABLE("mmap", c -> {
+        try (Fd readOnly = FileIo.open(Path.of("/proc/self/exe"), FileIo.O_RDONLY, 0)) {
+            c.send(Request.SET_LOG_BASE, 0, TestClient.log(4096, 0), readOnly);
+        }
+    }),
+    LOG_FD_WITHOUT_DESCRIPTOR("came with 0 descriptors", c -> c.send(Request.SET_LOG_FD, 0, new byte[0])),
     BASE_OUT_OF_RANGE("above 65535", c -> {
         DriverRings rings = c.rings(16, ServedDisk.FEATURES);
         c.send(Request.SET_VRING_NUM, 0, TestClient.state(0, 16));
