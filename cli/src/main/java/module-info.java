@@ -5,6 +5,7 @@ module io.fairlead.cli {
     requires io.fairlead.vhostuser;
     requires io.fairlead.qemu;
     requires io.fairlead.testbed;
+    requires io.fairlead.node;
     requires io.fairlead.bench;
     requires info.picocli;
     requires java.management;

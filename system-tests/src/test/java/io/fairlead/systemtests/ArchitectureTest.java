@@ -40,8 +40,9 @@ class ArchitectureTest {
             "vhostuser", Set.of("vdpa"),
             "qemu", Set.of("linux"),
             "testbed", Set.of("linux", "qemu"),
+            "node", Set.of("linux", "virtio", "vdpa", "devices", "vhostuser", "qemu"),
             "bench", Set.of("linux", "virtio", "vdpa", "devices", "vhostuser", "qemu", "testbed"),
-            "cli", Set.of("linux", "virtio", "vdpa", "devices", "vhostuser", "qemu", "testbed", "bench"));
+            "cli", Set.of("linux", "virtio", "vdpa", "devices", "vhostuser", "qemu", "testbed", "node", "bench"));
 
     /** What the JDK calls restricted and can make the JVM crash; by class and method. */
     private static final Set<String> RESTRICTED = Set.of(

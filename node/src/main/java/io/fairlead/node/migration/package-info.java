@@ -1,0 +1,5 @@
+/** The orchestration of a live migration, both sides. */
+@NullMarked
+package io.fairlead.node.migration;
+
+import org.jspecify.annotations.NullMarked;
