@@ -58,13 +58,34 @@ public final class Machine implements AutoCloseable {
      */
     public static Machine start(QemuBinary qemu, MachineSpec spec, Path workDirectory) throws IOException {
         Path folder = workDirectory.toAbsolutePath();
-        Path monitor = folder.resolve("qmp.sock");
-        UnixPaths.check(monitor);
-        Files.deleteIfExists(monitor);
-        List<SerialPort> ports = listen(folder, 1 + spec.extraSerialPorts());
+        return start(qemu, spec, folder, listen(folder, spec.serialPortCount()));
+    }
+
+    /**
+     * Starts a machine that takes over from another one: its serial ports are the other's too, so that what the guest
+     * writes here follows what it wrote there. Which of the two is written to is said by {@link #takeSerialInput}.
+     *
+     * @param before a machine with as many serial ports, still open
+     * @param workDirectory as for a machine alone; not that of the other
+     */
+    public static Machine startSuccessor(QemuBinary qemu, MachineSpec spec, Path workDirectory, Machine before)
+            throws IOException {
+        if (spec.serialPortCount() != before.serialPorts.size()) {
+            throw new IllegalArgumentException("A successor has as many serial ports: " + spec.serialPortCount()
+                    + " instead of " + before.serialPorts.size());
+        }
+        before.serialPorts.forEach(SerialPort::retain);
+        return start(qemu, spec, workDirectory.toAbsolutePath(), before.serialPorts);
+    }
+
+    private static Machine start(QemuBinary qemu, MachineSpec spec, Path folder, List<SerialPort> ports)
+            throws IOException {
         Process process = null;
         Thread hook = null;
         try {
+            Path monitor = folder.resolve("qmp.sock");
+            UnixPaths.check(monitor);
+            Files.deleteIfExists(monitor);
             List<String> arguments = spec.arguments(
                     qemu.version(),
                     monitor,
@@ -113,6 +134,11 @@ public final class Machine implements AutoCloseable {
     /** A serial port, 0 for the console. */
     public SerialPort serialPort(int index) {
         return serialPorts.get(index);
+    }
+
+    /** What is written to the serial ports from now on goes to this machine, and not to one that it took over from. */
+    public void takeSerialInput() {
+        serialPorts.forEach(SerialPort::writeToLatest);
     }
 
     public Path workDirectory() {

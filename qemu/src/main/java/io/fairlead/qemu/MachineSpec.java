@@ -26,6 +26,7 @@ public final class MachineSpec {
     private final List<VhostUserDevice> vhostUserDevices;
     private final List<String> extraArguments;
     private final int extraSerialPorts;
+    private final int pciSerialPorts;
 
     private MachineSpec(Builder builder) {
         this.name = builder.name;
@@ -44,6 +45,7 @@ public final class MachineSpec {
         this.vhostUserDevices = List.copyOf(builder.vhostUserDevices);
         this.extraArguments = List.copyOf(builder.extraArguments);
         this.extraSerialPorts = builder.extraSerialPorts;
+        this.pciSerialPorts = builder.pciSerialPorts;
     }
 
     public static Builder builder() {
@@ -55,9 +57,9 @@ public final class MachineSpec {
         return name;
     }
 
-    /** Serial ports beside the console. */
-    public int extraSerialPorts() {
-        return extraSerialPorts;
+    /** All serial ports: the console, the other ones of the board, those on PCI cards. */
+    public int serialPortCount() {
+        return 1 + extraSerialPorts + pciSerialPorts;
     }
 
     /**
@@ -87,7 +89,11 @@ public final class MachineSpec {
                     "-chardev",
                     "socket,id=serial" + i + ",server=off,path="
                             + Options.escape(serialSockets.get(i).toString()));
-            add(arguments, "-serial", "chardev:serial" + i);
+            if (i <= extraSerialPorts) {
+                add(arguments, "-serial", "chardev:serial" + i);
+            } else {
+                add(arguments, "-device", "pci-serial,id=serial-card" + i + ",chardev=serial" + i);
+            }
         }
         addBoot(arguments);
         for (FirmwareFile file : firmwareFiles) {
@@ -148,6 +154,7 @@ public final class MachineSpec {
         private final List<VhostUserDevice> vhostUserDevices = new ArrayList<>();
         private final List<String> extraArguments = new ArrayList<>();
         private int extraSerialPorts;
+        private int pciSerialPorts;
 
         private Builder() {}
 
@@ -245,6 +252,15 @@ public final class MachineSpec {
                 throw new IllegalArgumentException("A machine has at most 4 serial ports, its console included");
             }
             this.extraSerialPorts = count;
+            return this;
+        }
+
+        /** Serial ports on PCI cards, each with an interrupt of its own; they follow the others. 0 by default. */
+        public Builder pciSerialPorts(int count) {
+            if (count < 0 || count > 4) {
+                throw new IllegalArgumentException("A machine has at most 4 serial ports on PCI cards: " + count);
+            }
+            this.pciSerialPorts = count;
             return this;
         }
 

@@ -28,7 +28,8 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * A client of QEMU's machine protocol over a Unix socket. One reader thread takes answers and events; any thread may
+ * A client of QEMU's machine protocol over a Unix socket, of a QEMU that we started or another's. A socket of QEMU serves
+ * one client at a time; the next one waits for its greeting. One reader thread takes answers and events; any thread may
  * execute commands. A peer that breaks the protocol, or sends a message above {@link #MAX_MESSAGE_BYTES}, ends the
  * connection: every waiting command then fails with an IOException.
  */
@@ -148,6 +149,11 @@ public final class Qmp implements AutoCloseable {
     public Optional<QmpEvent> awaitEvent(long mark, Predicate<QmpEvent> wanted, Duration timeout)
             throws InterruptedException {
         return Optional.ofNullable(events.await(mark, wanted, timeout));
+    }
+
+    /** Runs something when the connection has ended, at once where it has; on the thread that ends it. */
+    public void whenClosed(Runnable action) {
+        CompletableFuture<Void> _ = end.thenRun(action);
     }
 
     /** Whether commands can still be executed. */

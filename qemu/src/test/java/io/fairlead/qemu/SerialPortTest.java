@@ -56,6 +56,45 @@ class SerialPortTest {
     }
 
     @Test
+    void aLineThatBeganInOneMachineEndsInTheNext() throws Exception {
+        SerialPort port = SerialPort.listen(folder.resolve("s"), folder.resolve("log"));
+        port.retain();
+        try (SocketChannel source = SocketChannel.open(UnixDomainSocketAddress.of(port.socket()))) {
+            send(source, "one\ntw");
+            assertThat(port.awaitLine(Pattern.compile("one"), TIMEOUT)).isPresent();
+            port.write("a", TIMEOUT);
+            SocketChannel destination = SocketChannel.open(UnixDomainSocketAddress.of(port.socket()));
+            // The two answers stand in two sockets at once; the source's are first.
+            send(source, "o");
+            send(destination, " of two\nthree\n");
+            assertThat(port.awaitLine(Pattern.compile("three"), TIMEOUT)).isPresent();
+            port.write("b", TIMEOUT);
+            port.writeToLatest();
+            port.write("c", TIMEOUT);
+            assertThat(received(source, 2)).isEqualTo("ab");
+            assertThat(received(destination, 1)).isEqualTo("c");
+            destination.close();
+            send(source, "four\n");
+            assertThat(port.awaitLine(Pattern.compile("four"), TIMEOUT)).isPresent();
+            port.close();
+            port.write("d", TIMEOUT);
+            assertThat(received(source, 1)).isEqualTo("d");
+        }
+        assertThat(port.awaitEnd(TIMEOUT)).isTrue();
+        port.close();
+        assertThat(port.linesSince(0)).containsExactly("one", "two of two", "three", "four");
+        assertThatThrownBy(port::retain).isInstanceOf(IllegalStateException.class);
+    }
+
+    private static String received(SocketChannel channel, int count) throws IOException {
+        ByteBuffer bytes = ByteBuffer.allocate(count);
+        while (bytes.hasRemaining()) {
+            assertThat(channel.read(bytes)).isPositive();
+        }
+        return new String(bytes.array(), StandardCharsets.UTF_8);
+    }
+
+    @Test
     void aListenerThatFailsHarmsNobody() throws Exception {
         try (SerialPort port = SerialPort.listen(folder.resolve("s"), folder.resolve("log"))) {
             Runnable _ = port.addListener(line -> {
