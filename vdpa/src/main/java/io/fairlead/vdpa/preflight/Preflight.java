@@ -1,0 +1,292 @@
+package io.fairlead.vdpa.preflight;
+
+import io.fairlead.vdpa.VdpaDevice.Capability;
+import io.fairlead.virtio.BlkConfig;
+import io.fairlead.virtio.ConfigField;
+import io.fairlead.virtio.DeviceId;
+import io.fairlead.virtio.Feature;
+import io.fairlead.virtio.FeatureTable;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+
+/**
+ * Whether a machine with one device may go on with another: one verdict a field. It looks at profiles alone and changes
+ * nothing.
+ */
+public final class Preflight {
+    /** How the source's device will stop. */
+    public enum QuiesceMode {
+        /** At once; what is in flight is carried over. */
+        FREEZE,
+        /** After all that is in flight. */
+        DRAIN,
+        /** After all that is in flight, behind a relay, and then reset: devices that cannot tell where they stand. */
+        DRAIN_AND_RESET
+    }
+
+    private final DeviceProfile source;
+    private final DeviceProfile destination;
+    private final TypeChecks checks;
+    private final List<Verdict> verdicts = new ArrayList<>();
+
+    private Preflight(DeviceProfile source, DeviceProfile destination) {
+        this.source = source;
+        this.destination = destination;
+        checks = TypeChecks.of(source);
+    }
+
+    /** One verdict for each field that the two devices have to agree on; with a REFUSED among them nothing may begin. */
+    public static List<Verdict> compare(DeviceProfile source, DeviceProfile destination) {
+        Preflight preflight = new Preflight(source, destination);
+        preflight.deviceId();
+        if (source.deviceId() == destination.deviceId()) {
+            preflight.all();
+        }
+        return List.copyOf(preflight.verdicts);
+    }
+
+    public static boolean isRefused(List<Verdict> verdicts) {
+        return verdicts.stream().anyMatch(verdict -> verdict.outcome() == Verdict.Outcome.REFUSED);
+    }
+
+    /** How the source will stop for this destination. */
+    public static QuiesceMode quiesceMode(DeviceProfile source, DeviceProfile destination) {
+        if (source.can(Capability.FREEZE) && destination.can(Capability.INFLIGHT)) {
+            return QuiesceMode.FREEZE;
+        }
+        boolean stops = source.can(Capability.QUEUE_STOP) || source.can(Capability.SUSPEND);
+        return stops && source.can(Capability.QUEUE_STATE) ? QuiesceMode.DRAIN : QuiesceMode.DRAIN_AND_RESET;
+    }
+
+    private void all() {
+        features();
+        offeredFeatures();
+        ringLayout();
+        queueCount();
+        queueSize();
+        if (source.deviceId() == DeviceId.BLOCK) {
+            readOnly();
+        }
+        checks.fields().forEach(rule -> rule.check(source, destination).ifPresent(verdicts::add));
+        if (ConfigField.of(source.deviceId()).isEmpty()) {
+            wholeConfig();
+        }
+        identity();
+        dirtyTracking();
+        quiesce();
+    }
+
+    private void add(
+            String field, boolean ok, Verdict.Outcome otherwise, String a, String b, String reason, String remedy) {
+        verdicts.add(new Verdict(field, ok ? Verdict.Outcome.OK : otherwise, a, b, reason, ok ? "" : remedy));
+    }
+
+    private void deviceId() {
+        boolean equal = source.deviceId() == destination.deviceId();
+        add(
+                "device id",
+                equal,
+                Verdict.Outcome.REFUSED,
+                "%s (%d)".formatted(source.type(), source.deviceId()),
+                "%s (%d)".formatted(destination.type(), destination.deviceId()),
+                equal ? "equal" : "a machine's device cannot become one of another type",
+                "choose a destination of type " + source.type());
+    }
+
+    private void features() {
+        FeatureTable table = FeatureTable.of(source.deviceId());
+        long missing = source.driverFeatures() & ~destination.deviceFeatures();
+        String reason = missing != 0
+                ? "the driver uses what the destination does not offer: " + table.describe(missing)
+                : source.driverFeatures() == 0
+                        ? "no driver has taken any yet"
+                        : "the destination offers all that the driver uses";
+        add(
+                "driver features",
+                missing == 0,
+                Verdict.Outcome.REFUSED,
+                table.describe(source.driverFeatures()),
+                table.describe(destination.deviceFeatures()),
+                reason,
+                "start the machine with these features off (QEMU: a device property each), or use a destination that"
+                        + " offers them");
+    }
+
+    private void offeredFeatures() {
+        FeatureTable table = FeatureTable.of(source.deviceId());
+        long missing = source.deviceFeatures() & ~destination.deviceFeatures() & ~source.driverFeatures();
+        add(
+                "offered features",
+                missing == 0,
+                Verdict.Outcome.WARNING,
+                table.describe(source.deviceFeatures()),
+                table.describe(destination.deviceFeatures()),
+                missing == 0
+                        ? "the destination offers all that the source does"
+                        : "the driver does not use them, but would miss them after a reset: " + table.describe(missing),
+                "switch them off at the source, or use a destination that offers them");
+    }
+
+    private void ringLayout() {
+        boolean served = !source.isPacked() || Feature.has(destination.deviceFeatures(), Feature.RING_PACKED);
+        add(
+                "ring layout",
+                served,
+                Verdict.Outcome.REFUSED,
+                source.isPacked() ? "packed" : "split",
+                Feature.has(destination.deviceFeatures(), Feature.RING_PACKED) ? "split, packed" : "split",
+                served ? "the destination serves the layout in use" : "the destination serves no packed rings",
+                "start the machine with packed=off");
+    }
+
+    private void queueCount() {
+        int has = source.queues().size();
+        int offered = destination.queues().size();
+        boolean fits = checks.queueCountEqual() ? offered == has : offered >= has;
+        add(
+                "queue count",
+                fits,
+                Verdict.Outcome.REFUSED,
+                Integer.toString(has),
+                Integer.toString(offered),
+                fits
+                        ? (offered == has ? "equal" : "the destination has more than the driver uses")
+                        : checks.queueCountEqual()
+                                ? "for this type it has to be equal"
+                                : "the destination has fewer queues",
+                "give the destination %d queues".formatted(has));
+    }
+
+    private void queueSize() {
+        int shared = Math.min(source.queues().size(), destination.queues().size());
+        for (int i = 0; i < shared; i++) {
+            int inUse = source.queues().get(i).sizeInUse();
+            int max = destination.queues().get(i).maxSize();
+            if (inUse > max) {
+                add(
+                        "queue size",
+                        false,
+                        Verdict.Outcome.REFUSED,
+                        Integer.toString(inUse),
+                        "at most " + max,
+                        "queue %d is larger than the destination allows".formatted(i),
+                        "give the destination queues of %d entries, or start the machine with smaller ones"
+                                .formatted(inUse));
+                return;
+            }
+        }
+        int inUse = source.queues().stream()
+                .limit(shared)
+                .mapToInt(DeviceProfile.Queue::sizeInUse)
+                .max()
+                .orElse(0);
+        int max = destination.queues().stream()
+                .limit(shared)
+                .mapToInt(DeviceProfile.Queue::maxSize)
+                .min()
+                .orElse(0);
+        add(
+                "queue size",
+                true,
+                Verdict.Outcome.OK,
+                inUse == 0 ? "none in use" : "at most " + inUse,
+                "at most " + max,
+                "the destination's queues are large enough",
+                "");
+    }
+
+    private void readOnly() {
+        boolean before = Feature.has(source.deviceFeatures(), BlkConfig.F_RO);
+        boolean after = Feature.has(destination.deviceFeatures(), BlkConfig.F_RO);
+        add(
+                "read only",
+                before == after,
+                Verdict.Outcome.REFUSED,
+                before ? "yes" : "no",
+                after ? "yes" : "no",
+                before == after ? "equal" : "the guest would find its writes refused, or its protection gone",
+                before ? "serve the destination read-only" : "serve the destination for writing");
+    }
+
+    /** A type whose configuration space nobody here can read. */
+    private void wholeConfig() {
+        boolean equal = source.config().equals(destination.config());
+        add(
+                "configuration space",
+                equal,
+                Verdict.Outcome.REFUSED,
+                source.config().toString(),
+                destination.config().toString(),
+                equal ? "equal" : "its meaning is unknown here and so it has to be equal",
+                "create the destination with the source's configuration");
+    }
+
+    private void identity() {
+        Set<String> keys = new TreeSet<>(source.identity().keySet());
+        keys.addAll(destination.identity().keySet());
+        keys.addAll(checks.vitalIdentity());
+        for (String key : keys) {
+            String here = source.identity(key);
+            String there = destination.identity(key);
+            boolean vital = checks.vitalIdentity().contains(key);
+            boolean unknown = here.isEmpty() || there.isEmpty();
+            String reason;
+            if (unknown) {
+                String who = here.isEmpty() ? (there.isEmpty() ? "neither side" : "the source") : "the destination";
+                reason = here.isEmpty() == there.isEmpty() && !vital
+                        ? "known to neither side"
+                        : who + (who.startsWith("neither") ? " knows" : " does not know") + " what it stands for";
+            } else {
+                reason = here.equals(there) ? "equal" : "it is another %s".formatted(key);
+            }
+            add(
+                    key,
+                    unknown ? !vital && here.equals(there) : here.equals(there),
+                    unknown && !vital ? Verdict.Outcome.WARNING : Verdict.Outcome.REFUSED,
+                    here.isEmpty() ? "unknown" : here,
+                    there.isEmpty() ? "unknown" : there,
+                    reason,
+                    unknown
+                            ? "say what it is: %s=ID, the same at both sides".formatted(key)
+                            : "choose the destination that stands for the same %s".formatted(key));
+        }
+    }
+
+    private void dirtyTracking() {
+        boolean marks = source.can(Capability.DIRTY_LOG);
+        add(
+                "dirty tracking",
+                true,
+                Verdict.Outcome.OK,
+                marks ? "device" : "relay",
+                destination.can(Capability.DIRTY_LOG) ? "device" : "relay",
+                marks
+                        ? "the source marks the pages that it writes"
+                        : "the source cannot mark pages: a relay stands before it during the migration",
+                "");
+    }
+
+    private void quiesce() {
+        QuiesceMode mode = quiesceMode(source, destination);
+        boolean losesFreeze = source.can(Capability.FREEZE) && mode != QuiesceMode.FREEZE;
+        String reason = switch (mode) {
+            case FREEZE -> "stops at once; requests in flight are carried over";
+            case DRAIN ->
+                losesFreeze
+                        ? "the destination cannot take up requests in flight: the source waits for them, and"
+                                + " slow ones stretch the downtime"
+                        : "waits for requests in flight";
+            case DRAIN_AND_RESET -> "waits for requests in flight behind a relay and resets the device";
+        };
+        add(
+                "quiesce",
+                !losesFreeze,
+                Verdict.Outcome.WARNING,
+                mode.name(),
+                destination.can(Capability.INFLIGHT) ? "takes requests in flight" : "takes none in flight",
+                reason,
+                "use a destination that can take up requests in flight");
+    }
+}
