@@ -2,6 +2,7 @@ package io.fairlead.testbed;
 
 import io.fairlead.qemu.Machine;
 import io.fairlead.qemu.MachineSpec;
+import io.fairlead.qemu.QemuBinary;
 import io.fairlead.qemu.SerialPort;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -27,6 +28,7 @@ public final class Guest implements AutoCloseable {
     /** What each result line starts with. */
     static final String PREFIX = "@fairlead ";
 
+    private static final String NODE_MONITOR = "node.sock";
     private static final int CONSOLE_LINES_SHOWN = 15;
     private static final Duration END_OF_OUTPUT_TIMEOUT = Duration.ofSeconds(10);
     private static final Duration WRITE_TIMEOUT = Duration.ofSeconds(10);
@@ -54,13 +56,21 @@ public final class Guest implements AutoCloseable {
     }
 
     static Guest start(Testbed testbed, GuestSpec spec) throws IOException {
+        return start(testbed, spec, null);
+    }
+
+    /** @param before the guest where it runs now, whose serial ports go on; null for one that boots */
+    static Guest start(Testbed testbed, GuestSpec spec, @Nullable Guest before) throws IOException {
         Path chosen = spec.workDirectory;
         Path folder = chosen != null ? Files.createDirectories(chosen) : Files.createTempDirectory("fairlead");
         boolean started = false;
         try {
             MachineSpec machineSpec = machineSpec(testbed, spec, folder);
             long startNanos = System.nanoTime();
-            Machine machine = Machine.start(testbed.qemu(spec.release), machineSpec, folder);
+            QemuBinary qemu = testbed.qemu(spec.release);
+            Machine machine = before == null
+                    ? Machine.start(qemu, machineSpec, folder)
+                    : Machine.startSuccessor(qemu, machineSpec, folder, before.machine);
             started = true;
             return new Guest(machine, folder, chosen == null, spec.bootTimeout, startNanos);
         } finally {
@@ -82,6 +92,7 @@ public final class Guest implements AutoCloseable {
                 .memoryMib(spec.memoryMib)
                 .processors(spec.processors)
                 .extraSerialPorts(1)
+                .pciSerialPorts(spec.heartbeats)
                 .firmwareFile("opt/fairlead/job", job);
         String arguments = (GuestImages.KERNEL_ARGUMENTS + " " + spec.kernelArguments).strip();
         switch (spec.boot) {
@@ -98,6 +109,13 @@ public final class Guest implements AutoCloseable {
         if (spec.paused) {
             builder.startPaused();
         }
+        if (spec.incoming) {
+            builder.arguments("-incoming", "defer");
+        }
+        if (spec.nodeMonitor) {
+            String socket = folder.resolve(NODE_MONITOR).toString().replace(",", ",,");
+            builder.arguments("-qmp", "unix:" + socket + ",server=on,wait=off");
+        }
         spec.devices.forEach(builder::vhostUser);
         builder.arguments(spec.arguments.toArray(String[]::new));
         if (spec.customizer != null) {
@@ -109,6 +127,11 @@ public final class Guest implements AutoCloseable {
     /** The machine, with its monitor. */
     public Machine machine() {
         return machine;
+    }
+
+    /** The second monitor's socket, where the guest has one. */
+    public Path nodeMonitor() {
+        return workDirectory.resolve(NODE_MONITOR);
     }
 
     /** The console. */

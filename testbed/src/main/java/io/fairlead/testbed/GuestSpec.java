@@ -36,6 +36,9 @@ public final class GuestSpec {
     String name = "guest";
     String kernelArguments = "";
     boolean paused;
+    boolean incoming;
+    boolean nodeMonitor;
+    int heartbeats;
 
     @Nullable
     Path workDirectory;
@@ -131,6 +134,43 @@ public final class GuestSpec {
     public GuestSpec startPaused() {
         this.paused = true;
         return this;
+    }
+
+    /** A second monitor, for a program other than the one that started the guest: {@link Guest#nodeMonitor}. */
+    public GuestSpec nodeMonitor() {
+        this.nodeMonitor = true;
+        return this;
+    }
+
+    /** So many serial cards for {@link Heartbeat}, 0 by default. */
+    public GuestSpec heartbeats(int count) {
+        this.heartbeats = count;
+        return this;
+    }
+
+    /**
+     * The same guest as it is to be started where it moves to: it waits for its state to come in and then for {@code
+     * cont}. Its vhost-user devices are to be added, with the same ids in the same order, each with its own socket;
+     * disks of QEMU itself and other arguments are the same. The release may be another one where the machine type has a
+     * version.
+     */
+    public GuestSpec destination() {
+        GuestSpec copy = new GuestSpec(job);
+        copy.release = release;
+        copy.boot = boot;
+        copy.memoryMib = memoryMib;
+        copy.processors = processors;
+        copy.machineType = machineType;
+        copy.name = name;
+        copy.kernelArguments = kernelArguments;
+        copy.nodeMonitor = nodeMonitor;
+        copy.heartbeats = heartbeats;
+        copy.bootTimeout = bootTimeout;
+        copy.arguments.addAll(arguments);
+        copy.customizer = customizer;
+        copy.paused = true;
+        copy.incoming = true;
+        return copy;
     }
 
     /** How long the guest may take until its job starts, 3 minutes by default. */
