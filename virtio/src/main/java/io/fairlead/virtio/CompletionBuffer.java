@@ -48,6 +48,18 @@ final class CompletionBuffer {
         return position;
     }
 
+    /** Keeps the first positions for chains that are taken later than others but come before them. Before any other call. */
+    void reserve(int count) {
+        if (inOrder) {
+            tail = count;
+        }
+    }
+
+    /** The position of the n-th chain of those. */
+    int reserved(int n) {
+        return inOrder ? n : 0;
+    }
+
     /** Adds a completed chain; returns its place, below the capacity, as {@link #poll} will. */
     int put(int position, long entry) {
         int place = inOrder ? position : tail++ & mask;

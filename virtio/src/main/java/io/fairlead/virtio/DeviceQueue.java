@@ -18,7 +18,8 @@ public sealed interface DeviceQueue permits SplitDeviceQueue, PackedDeviceQueue 
      * Makes the queue that a configuration describes.
      *
      * @throws GuestFaultException where the rings are not inside the guest's memory, misaligned, overlapping, or of a
-     *     size that the layout does not allow, or the state does not fit the size
+     *     size that the layout does not allow, or the state does not fit the size, or requests carried over fit neither
+     *     the state nor what the in-flight region holds
      */
     static DeviceQueue create(QueueConfig config, GuestMemory memory) throws GuestFaultException {
         return config.packed() ? new PackedDeviceQueue(config, memory) : new SplitDeviceQueue(config, memory);
@@ -28,8 +29,8 @@ public sealed interface DeviceQueue permits SplitDeviceQueue, PackedDeviceQueue 
     int size();
 
     /**
-     * Takes the next available buffer into a chain. Requests that an earlier process left in flight come first, in their
-     * order.
+     * Takes the next available buffer into a chain. Requests that an earlier process or another device left in flight come
+     * first, in their order, unless they are held ({@link #holdUnfinished}).
      *
      * @return false where there is none
      */
@@ -67,8 +68,17 @@ public sealed interface DeviceQueue permits SplitDeviceQueue, PackedDeviceQueue 
      */
     boolean enableNotifications();
 
-    /** Chains taken and not yet published, with those of an earlier process that {@link #next} still has to return. */
+    /** Chains taken and not yet published, and {@link #unfinished}. */
     int inFlight();
+
+    /** Requests that an earlier process or another device left in flight and that {@link #next} still has to return. */
+    int unfinished();
+
+    /**
+     * Has {@link #next} and {@link #hasNext} pass over the {@link #unfinished}, as long as somebody else may still work on
+     * them. With IN_ORDER what is complete waits for them too, as they came before.
+     */
+    void holdUnfinished(boolean held);
 
     /** Where the queue stands; whoever needs a drained state waits for {@link #inFlight} to be 0. */
     QueueState state();

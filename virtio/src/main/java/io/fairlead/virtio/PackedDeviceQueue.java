@@ -2,6 +2,7 @@ package io.fairlead.virtio;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** The device's side of a packed virtqueue (virtio 1.4, 2.8). See {@link DeviceQueue}; layouts: {@link RingLayout}. */
@@ -32,6 +33,7 @@ public final class PackedDeviceQueue implements DeviceQueue {
     private int takenSlots;
 
     private int inFlight;
+    private boolean unfinishedHeld;
     private boolean signalDue;
 
     PackedDeviceQueue(QueueConfig config, GuestMemory memory) throws GuestFaultException {
@@ -64,8 +66,9 @@ public final class PackedDeviceQueue implements DeviceQueue {
         availableWrap = state.availableWrap();
         usedIndex = state.usedIndex();
         usedWrap = state.usedWrap();
-        if (inflight != null && inflight.open(ring, state)) {
+        if (inflight != null && inflight.open(ring, state, checkedCarried(config.carried()))) {
             inFlight = inflight.unfinishedCount();
+            completions.reserve(inFlight);
             usedIndex = inflight.usedIndex();
             usedWrap = inflight.usedWrap();
             takenSlots = inflight.unfinishedSlots();
@@ -74,6 +77,18 @@ public final class PackedDeviceQueue implements DeviceQueue {
             availableWrap = after < size == usedWrap;
             signalDue = true;
         }
+    }
+
+    private List<InflightRequests.Chain> checkedCarried(InflightRequests carried) throws GuestFaultException {
+        List<InflightRequests.Chain> chains = PackedInflight.chains(carried);
+        carried.requireFit(size);
+        if (carried instanceof InflightRequests.Packed packed
+                && !chains.isEmpty()
+                && takenSlots != packed.slotCount()) {
+            throw new GuestFaultException("requests of %d descriptors were carried over, but %d are taken in state %s"
+                    .formatted(packed.slotCount(), takenSlots, config.state()));
+        }
+        return chains;
     }
 
     /** An index with its wrap counter as one number below twice the size, which grows along the ring. */
@@ -98,7 +113,7 @@ public final class PackedDeviceQueue implements DeviceQueue {
     @Override
     public boolean next(DescriptorChain chain) throws GuestFaultException {
         PackedInflight records = inflight;
-        if (records != null && records.unfinishedCount() > 0) {
+        if (records != null && hasUnfinished(records)) {
             readUnfinished(chain, records);
             return true;
         }
@@ -136,6 +151,7 @@ public final class PackedDeviceQueue implements DeviceQueue {
             word = RingAccess.loadLong(ring, wordOffset(slot));
         }
         endChain(chain, word, count);
+        chain.ringPosition(completions.take());
         if (records != null) {
             chain.inflightRecord(records.taken());
         }
@@ -159,6 +175,7 @@ public final class PackedDeviceQueue implements DeviceQueue {
             entry = records.next(entry);
         }
         endChain(chain, word, count);
+        chain.ringPosition(completions.reserved(records.resumedCount()));
         chain.inflightRecord(first);
         records.dropUnfinished();
     }
@@ -194,7 +211,11 @@ public final class PackedDeviceQueue implements DeviceQueue {
         }
     }
 
-    /** Takes the id from the last descriptor and the chain into the completion order. */
+    private boolean hasUnfinished(PackedInflight records) {
+        return records.unfinishedCount() > 0 && !unfinishedHeld;
+    }
+
+    /** Takes the id from the last descriptor. */
     private void endChain(DescriptorChain chain, long lastWord, int count) throws GuestFaultException {
         int id = (int) (lastWord >>> 32) & 0xffff;
         if (id >= size) {
@@ -202,7 +223,6 @@ public final class PackedDeviceQueue implements DeviceQueue {
         }
         chain.id(id);
         chain.descriptorCount(count);
-        chain.ringPosition(completions.take());
     }
 
     private GuestFaultException badLink(int slot) {
@@ -217,7 +237,7 @@ public final class PackedDeviceQueue implements DeviceQueue {
 
     @Override
     public boolean hasNext() {
-        return (inflight != null && inflight.unfinishedCount() > 0)
+        return (inflight != null && hasUnfinished(inflight))
                 || isAvailable(RingAccess.loadLongAcquire(ring, wordOffset(availableIndex)), availableWrap);
     }
 
@@ -360,6 +380,16 @@ public final class PackedDeviceQueue implements DeviceQueue {
     @Override
     public int inFlight() {
         return inFlight;
+    }
+
+    @Override
+    public int unfinished() {
+        return inflight == null ? 0 : inflight.unfinishedCount();
+    }
+
+    @Override
+    public void holdUnfinished(boolean held) {
+        unfinishedHeld = held;
     }
 
     @Override

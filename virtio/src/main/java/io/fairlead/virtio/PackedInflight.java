@@ -1,6 +1,10 @@
 package io.fairlead.virtio;
 
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
 
 /**
  * The shared memory in which a packed queue records its requests in flight, with copies of their descriptors, which the
@@ -97,14 +101,52 @@ public class PackedInflight {
      *
      * @param ring the descriptor ring
      * @param state where a new queue starts
-     * @return whether it was in use before; then the used position and the unfinished chains are settled
+     * @param carried what another device left in flight; checked to be of this queue
+     * @return whether it was in use before, or is now by what was carried over; then the used position and the unfinished
+     *     chains are settled
+     * @throws GuestFaultException where the region is not in order or holds other requests than those carried over
      */
-    boolean open(MemorySegment ring, QueueState.Packed state) throws GuestFaultException {
-        int version = RingAccess.loadShort(region, VERSION_OFFSET);
-        if (version == 0) {
-            initialize(state);
-            return false;
+    boolean open(MemorySegment ring, QueueState.Packed state, List<InflightRequests.Chain> carried)
+            throws GuestFaultException {
+        boolean isNew = isNew();
+        if (!isNew) {
+            reopen(ring);
         }
+        if (isNew || !carried.isEmpty()) {
+            adopt(state, carried);
+        }
+        return !isNew || !carried.isEmpty();
+    }
+
+    /** As {@link #open} for a region whose queue was stopped and not killed: its ring is not needed. */
+    void openStopped() throws GuestFaultException {
+        if (!isNew()) {
+            long positions = RingAccess.loadLong(region, POSITIONS_OFFSET);
+            if ((positions & 0xffff) != (positions >>> 16 & 0xffff)
+                    || (positions >>> 32 & 0xff) != (positions >>> 40 & 0xff)) {
+                throw new GuestFaultException("in-flight region is of a queue that was not stopped in order");
+            }
+            reopen(region);
+        }
+    }
+
+    boolean isNew() {
+        return RingAccess.loadShort(region, VERSION_OFFSET) == 0;
+    }
+
+    /** The chains of requests of a packed queue. */
+    static List<InflightRequests.Chain> chains(InflightRequests requests) throws GuestFaultException {
+        if (requests.isEmpty()) {
+            return List.of();
+        }
+        if (requests instanceof InflightRequests.Packed packed) {
+            return packed.chains();
+        }
+        throw new GuestFaultException("requests in flight of a split queue were carried over to a packed one");
+    }
+
+    private void reopen(MemorySegment ring) throws GuestFaultException {
+        int version = RingAccess.loadShort(region, VERSION_OFFSET);
         int entries = RingAccess.loadShort(region, DESCRIPTOR_COUNT_OFFSET);
         if (version != VERSION || entries < size || entry(entries) > region.byteSize()) {
             throw new GuestFaultException("in-flight region of version %d for %d entries does not fit a queue of %d"
@@ -119,7 +161,61 @@ public class PackedInflight {
         unfinished = recovery.unfinished();
         nextUnfinished = 0;
         counter = recovery.counter();
-        return true;
+    }
+
+    /** Fills a region that holds nothing; until all stands there, its version says that there is nothing. */
+    void adopt(QueueState.Packed state, List<InflightRequests.Chain> carried) throws GuestFaultException {
+        if (unfinishedCount() > 0) {
+            requireSame(carried);
+            return;
+        }
+        putShort(VERSION_OFFSET, 0);
+        initialize(state);
+        unfinished = new int[carried.size()];
+        nextUnfinished = 0;
+        for (int i = 0; i < unfinished.length; i++) {
+            stageChain();
+            for (InflightRequests.Descriptor descriptor : carried.get(i).descriptors()) {
+                stage(descriptor.address(), word(descriptor));
+            }
+            unfinished[i] = taken();
+        }
+        putShort(VERSION_OFFSET, VERSION);
+    }
+
+    private void requireSame(List<InflightRequests.Chain> carried) throws GuestFaultException {
+        Set<Integer> here = new HashSet<>();
+        for (int first : unfinished) {
+            here.add(chain(first).bufferId());
+        }
+        Set<Integer> there = new HashSet<>();
+        carried.forEach(chain -> there.add(chain.bufferId()));
+        if (!here.equals(there)) {
+            throw new GuestFaultException(
+                    "in-flight region holds the buffers %s, but those carried over are %s".formatted(here, there));
+        }
+    }
+
+    private static long word(InflightRequests.Descriptor descriptor) {
+        return (descriptor.byteCount() & 0xffff_ffffL)
+                | ((long) descriptor.bufferId() << 32)
+                | ((long) descriptor.flags() << 48);
+    }
+
+    /** The chain that starts at an entry. */
+    InflightRequests.Chain chain(int first) throws GuestFaultException {
+        List<InflightRequests.Descriptor> descriptors = new ArrayList<>();
+        int entry = first;
+        for (int i = descriptorCount(first); i > 0; i--) {
+            if (entry >= next.length) {
+                throw new GuestFaultException("in-flight region changed while it was read");
+            }
+            long word = descriptorWord(entry);
+            descriptors.add(new InflightRequests.Descriptor(
+                    address(entry), (int) word, (int) (word >>> 32) & 0xffff, (int) (word >>> 48)));
+            entry = next(entry);
+        }
+        return new InflightRequests.Chain(descriptors);
     }
 
     private void initialize(QueueState.Packed state) {
@@ -139,13 +235,18 @@ public class PackedInflight {
         usedWrap = state.usedWrap();
         putFreeHeads(0, 0);
         putPositions(usedIndex, usedWrap, usedIndex, usedWrap);
-        putShort(VERSION_OFFSET, VERSION);
+        counter = 0;
     }
 
-    // ---- requests of an earlier process ----
+    // ---- requests of an earlier process or another device ----
 
     int unfinishedCount() {
         return unfinished.length - nextUnfinished;
+    }
+
+    /** How many of the unfinished chains were taken up. */
+    int resumedCount() {
+        return nextUnfinished;
     }
 
     /** The first entry of the next unfinished chain. */

@@ -14,6 +14,8 @@ import org.jspecify.annotations.Nullable;
  * @param state where to go on, of the layout of the features
  * @param inflight shared memory that records requests in flight ({@link SplitInflight}, {@link PackedInflight}), and
  *     from which those of an earlier process are taken up again; null where nobody keeps it
+ * @param carried requests that another device left in flight, which are written into {@code inflight} and taken up from
+ *     there; {@link InflightRequests#none} for a queue that goes on by itself
  */
 public record QueueConfig(
         int size,
@@ -22,11 +24,27 @@ public record QueueConfig(
         long deviceAddress,
         long features,
         QueueState state,
-        @Nullable MemorySegment inflight) {
+        @Nullable MemorySegment inflight,
+        InflightRequests carried) {
+
+    /** A queue without requests of another device. */
+    public QueueConfig(
+            int size,
+            long descriptorAddress,
+            long driverAddress,
+            long deviceAddress,
+            long features,
+            QueueState state,
+            @Nullable MemorySegment inflight) {
+        this(size, descriptorAddress, driverAddress, deviceAddress, features, state, inflight, InflightRequests.none());
+    }
 
     public QueueConfig {
         if (state instanceof QueueState.Packed != Feature.has(features, Feature.RING_PACKED)) {
             throw new IllegalArgumentException("queue state " + state + " is not of the negotiated ring layout");
+        }
+        if (!carried.isEmpty() && inflight == null) {
+            throw new IllegalArgumentException("requests of another device need memory for requests in flight");
         }
     }
 

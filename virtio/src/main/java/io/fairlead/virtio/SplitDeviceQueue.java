@@ -2,6 +2,7 @@ package io.fairlead.virtio;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** The device's side of a split virtqueue (virtio 1.4, 2.7). See {@link DeviceQueue}; layouts: {@link RingLayout}. */
@@ -27,6 +28,7 @@ public final class SplitDeviceQueue implements DeviceQueue {
     private int usedIndex;
 
     private int inFlight;
+    private boolean unfinishedHeld;
     private boolean signalDue;
 
     SplitDeviceQueue(QueueConfig config, GuestMemory memory) throws GuestFaultException {
@@ -47,18 +49,28 @@ public final class SplitDeviceQueue implements DeviceQueue {
         used = rings.device();
         completions = new CompletionBuffer(size, config.has(Feature.IN_ORDER));
         usedIndex = RingAccess.loadShort(used, RingLayout.USED_INDEX);
-        if (inflight != null && inflight.open(usedIndex)) {
+        nextAvailable = ((QueueState.Split) config.state()).availableIndex();
+        if (inflight != null && inflight.open(usedIndex, checkedCarried(config.carried()))) {
             inFlight = inflight.unfinishedCount();
             nextAvailable = (usedIndex + inFlight) & 0xffff;
+            completions.reserve(inFlight);
             signalDue = true;
-        } else {
-            nextAvailable = ((QueueState.Split) config.state()).availableIndex();
-            if (taken() > size) {
-                throw new GuestFaultException("available index %d and used index %d are further apart than %d entries"
-                        .formatted(nextAvailable, usedIndex, size));
-            }
+        } else if (taken() > size) {
+            throw new GuestFaultException("available index %d and used index %d are further apart than %d entries"
+                    .formatted(nextAvailable, usedIndex, size));
         }
         knownAvailable = nextAvailable;
+    }
+
+    private List<Integer> checkedCarried(InflightRequests carried) throws GuestFaultException {
+        List<Integer> heads = SplitInflight.heads(carried);
+        carried.requireFit(size);
+        if (!heads.isEmpty() && taken() != heads.size()) {
+            throw new GuestFaultException(
+                    "%d requests were carried over, but the available index %d is %d ahead of used"
+                            .formatted(heads.size(), nextAvailable, taken()));
+        }
+        return heads;
     }
 
     /** Entries between the used index and the next available one. */
@@ -74,9 +86,9 @@ public final class SplitDeviceQueue implements DeviceQueue {
     @Override
     public boolean next(DescriptorChain chain) throws GuestFaultException {
         SplitInflight records = inflight;
-        if (records != null && records.unfinishedCount() > 0) {
+        if (records != null && hasUnfinished(records)) {
             readChain(chain, records.peekUnfinished());
-            chain.ringPosition(completions.take());
+            chain.ringPosition(completions.reserved(records.resumedCount()));
             records.dropUnfinished();
             return true;
         }
@@ -89,10 +101,13 @@ public final class SplitDeviceQueue implements DeviceQueue {
         }
         int head = RingAccess.loadShort(available, RingLayout.availableEntry(index & (size - 1)));
         readChain(chain, head);
-        chain.ringPosition(completions.take());
         if (records != null) {
+            if (records.isInFlight(head)) {
+                throw new GuestFaultException("chain %d is available again before it was used".formatted(head));
+            }
             records.taken(head);
         }
+        chain.ringPosition(completions.take());
         nextAvailable = (index + 1) & 0xffff;
         inFlight++;
         return true;
@@ -183,11 +198,12 @@ public final class SplitDeviceQueue implements DeviceQueue {
 
     @Override
     public boolean hasNext() {
-        return hasUnfinished() || RingAccess.loadShortAcquire(available, RingLayout.AVAILABLE_INDEX) != nextAvailable;
+        return (inflight != null && hasUnfinished(inflight))
+                || RingAccess.loadShortAcquire(available, RingLayout.AVAILABLE_INDEX) != nextAvailable;
     }
 
-    private boolean hasUnfinished() {
-        return inflight != null && inflight.unfinishedCount() > 0;
+    private boolean hasUnfinished(SplitInflight records) {
+        return records.unfinishedCount() > 0 && !unfinishedHeld;
     }
 
     @Override
@@ -281,6 +297,16 @@ public final class SplitDeviceQueue implements DeviceQueue {
     @Override
     public int inFlight() {
         return inFlight;
+    }
+
+    @Override
+    public int unfinished() {
+        return inflight == null ? 0 : inflight.unfinishedCount();
+    }
+
+    @Override
+    public void holdUnfinished(boolean held) {
+        unfinishedHeld = held;
     }
 
     @Override

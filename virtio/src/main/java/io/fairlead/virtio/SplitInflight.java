@@ -2,7 +2,9 @@ package io.fairlead.virtio;
 
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 
 /**
@@ -87,14 +89,40 @@ public class SplitInflight {
      * Makes a new region ready, or repairs the one that an earlier process left.
      *
      * @param ringUsedIndex idx of the used ring in guest memory
-     * @return whether it was in use before; then {@link #unfinishedCount} is settled
+     * @param carried heads of the chains that another device left in flight; checked to be of this queue
+     * @return whether it was in use before, or is now by what was carried over; then {@link #unfinishedCount} is settled
+     * @throws GuestFaultException where the region is not in order or holds other requests than those carried over
      */
-    boolean open(int ringUsedIndex) throws GuestFaultException {
-        int version = RingAccess.loadShort(region, VERSION_OFFSET);
-        if (version == 0) {
-            initialize(ringUsedIndex);
-            return false;
+    boolean open(int ringUsedIndex, List<Integer> carried) throws GuestFaultException {
+        if (RingAccess.loadShort(region, VERSION_OFFSET) == 0) {
+            adopt(ringUsedIndex, carried);
+            return !carried.isEmpty();
         }
+        reopen(ringUsedIndex);
+        if (!carried.isEmpty()) {
+            if (unfinishedCount() == 0) {
+                adopt(ringUsedIndex, carried);
+            } else if (!new HashSet<>(carried).equals(new HashSet<>(unfinished()))) {
+                throw new GuestFaultException("in-flight region holds the heads %s, but those carried over are %s"
+                        .formatted(unfinished(), carried));
+            }
+        }
+        return true;
+    }
+
+    /** The heads of requests of a split queue. */
+    static List<Integer> heads(InflightRequests requests) throws GuestFaultException {
+        if (requests.isEmpty()) {
+            return List.of();
+        }
+        if (requests instanceof InflightRequests.Split split) {
+            return split.heads();
+        }
+        throw new GuestFaultException("requests in flight of a packed queue were carried over to a split one");
+    }
+
+    private void reopen(int ringUsedIndex) throws GuestFaultException {
+        int version = RingAccess.loadShort(region, VERSION_OFFSET);
         int entries = RingAccess.loadShort(region, DESCRIPTOR_COUNT_OFFSET);
         if (version != VERSION || entries < size) {
             throw new GuestFaultException("in-flight region of version %d for %d entries does not fit a queue of %d"
@@ -103,7 +131,18 @@ public class SplitInflight {
         lastBatchHead = RingAccess.loadShort(region, LAST_BATCH_HEAD_OFFSET);
         finishLastBatch(ringUsedIndex);
         collectUnfinished();
-        return true;
+    }
+
+    /** Fills the region anew; until all stands there, its version says that there is nothing. */
+    private void adopt(int ringUsedIndex, List<Integer> heads) {
+        putShort(VERSION_OFFSET, 0);
+        initialize(ringUsedIndex);
+        for (int head : heads) {
+            taken(head);
+        }
+        unfinished = heads.stream().mapToInt(Integer::intValue).toArray();
+        nextUnfinished = 0;
+        putShort(VERSION_OFFSET, VERSION);
     }
 
     private void initialize(int ringUsedIndex) {
@@ -116,7 +155,8 @@ public class SplitInflight {
         }
         putShort(LAST_BATCH_HEAD_OFFSET, 0);
         putShort(USED_INDEX_OFFSET, ringUsedIndex);
-        putShort(VERSION_OFFSET, VERSION);
+        lastBatchHead = 0;
+        counter = 0;
     }
 
     private void finishLastBatch(int ringUsedIndex) throws GuestFaultException {
@@ -169,6 +209,16 @@ public class SplitInflight {
         return unfinished.length - nextUnfinished;
     }
 
+    /** The heads of all requests that were found or carried over, in their order. */
+    List<Integer> unfinished() {
+        return Arrays.stream(unfinished).boxed().toList();
+    }
+
+    /** How many of them were taken up. */
+    int resumedCount() {
+        return nextUnfinished;
+    }
+
     /** The head of the next unfinished request. */
     int peekUnfinished() {
         return unfinished[nextUnfinished];
@@ -176,6 +226,11 @@ public class SplitInflight {
 
     void dropUnfinished() {
         nextUnfinished++;
+    }
+
+    /** Whether a chain, whose head is one of the queue, is in flight. */
+    boolean isInFlight(int head) {
+        return RingAccess.loadByte(region, entry(head) + ENTRY_INFLIGHT) != 0;
     }
 
     /** Records that the driver's chain was taken. */

@@ -5,10 +5,12 @@ import io.fairlead.vdpa.loop.EventLoop;
 import io.fairlead.virtio.DirtyLog;
 import io.fairlead.virtio.GuestFaultException;
 import io.fairlead.virtio.GuestMemory;
-import io.fairlead.virtio.QueueState;
+import io.fairlead.virtio.InflightRequests;
+import io.fairlead.virtio.QueueConfig;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
@@ -45,27 +47,29 @@ final class QueueControl {
     }
 
     /** Starts a queue where its settings say; rings that are unfit are a failure of the queue and no exception. */
-    void start(
-            int index, long features, GuestMemory memory, @Nullable DirtyLog log, Handlers handlers, Failures failures)
+    void start(int index, long features, GuestMemory memory, @Nullable DirtyLog log, DeviceQueues.Owner owner)
             throws IOException {
         QueueSettings settings = queues.get(index);
         EventLoop loop = settings.loop;
         requireOffLoop(loop);
+        QueueConfig config = settings.config(features);
+        Gate gate = settings.carried.gate();
         settings.runner = loop.call(() -> {
             try {
                 return new QueueRunner(
                         loop,
-                        settings.config(features),
+                        config,
                         memory,
                         settings.kick,
                         settings.call,
                         log,
+                        gate,
                         statistics.queues().get(index),
-                        runner -> handlers.create(index, runner, features),
-                        cause -> failures.failed(index, cause));
+                        runner -> owner.create(index, runner, features),
+                        cause -> owner.failed(index, cause));
             } catch (GuestFaultException | InternalError e) {
                 statistics.queues().get(index).countGuestFault();
-                failures.failed(index, e);
+                owner.failed(index, e);
                 return null;
             }
         });
@@ -98,29 +102,39 @@ final class QueueControl {
     }
 
     /**
-     * Stops queues at the same time, waits until nothing is in flight, and notes where they stand.
+     * Stops queues at the same time, waits until they have stopped, and notes where they stand.
      *
      * @param stopping some or all of the device's
+     * @param settlement told of what is frozen
      */
-    void stop(List<QueueSettings> stopping, Failures failures) throws IOException {
+    void stop(List<QueueSettings> stopping, QueueRunner.Stop how, Settlement settlement, Failures failures)
+            throws IOException {
         List<QueueSettings> running =
                 stopping.stream().filter(queue -> queue.runner != null).toList();
-        List<CompletableFuture<QueueState>> ends = new ArrayList<>();
+        List<CompletableFuture<QueueRunner.End>> ends = new ArrayList<>();
         for (QueueSettings queue : running) {
             requireOffLoop(queue.loop);
             QueueRunner runner = queue.runner;
             if (runner != null) {
-                ends.add(queue.loop.call(runner::drain));
+                ends.add(queue.loop.call(() -> runner.stop(how)));
             }
         }
         for (int i = 0; i < ends.size(); i++) {
             QueueSettings queue = running.get(i);
+            QueueRunner runner = Objects.requireNonNull(queue.runner);
+            InflightRequests left = InflightRequests.none();
             try {
-                queue.state = ends.get(i).join();
+                QueueRunner.End end = ends.get(i).join();
+                queue.state = end.state();
+                left = end.left();
             } catch (CompletionException e) {
                 failures.failed(queues.indexOf(queue), e.getCause() == null ? e : e.getCause());
             } finally {
                 queue.runner = null;
+                queue.carried.stopped(left, runner.ended());
+                if (runner.isFrozen()) {
+                    settlement.add(runner.ended(), queue.carried.endedElsewhere());
+                }
             }
         }
     }

@@ -1,6 +1,5 @@
 package io.fairlead.devices.base;
 
-import io.fairlead.linux.Epoll;
 import io.fairlead.linux.EventFd;
 import io.fairlead.vdpa.QueueStatistics;
 import io.fairlead.vdpa.loop.EventLoop;
@@ -9,12 +8,14 @@ import io.fairlead.virtio.DeviceQueue;
 import io.fairlead.virtio.DirtyLog;
 import io.fairlead.virtio.GuestFaultException;
 import io.fairlead.virtio.GuestMemory;
+import io.fairlead.virtio.InflightRegion;
+import io.fairlead.virtio.InflightRequests;
 import io.fairlead.virtio.QueueConfig;
 import io.fairlead.virtio.QueueState;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
@@ -26,6 +27,9 @@ import org.jspecify.annotations.Nullable;
  * <p>A fault of the guest or of the code ends the taking of requests and is reported to the device; requests in flight
  * still come to their end.
  *
+ * <p>A frozen queue has stopped for the driver while the host may still work on its requests: the rings are not touched
+ * any more, results are thrown away, and guest memory stays mapped until the last of them has ended.
+ *
  * <p>On the loop's thread but for {@link #wake}.
  */
 public final class QueueRunner implements EventLoop.Pollable {
@@ -34,6 +38,23 @@ public final class QueueRunner implements EventLoop.Pollable {
     public interface HandlerFactory {
         QueueHandler create(QueueRunner runner);
     }
+
+    /** How a queue stops. */
+    enum Stop {
+        /** When every request that is in flight is answered, also those that it took over and had not begun. */
+        DRAIN,
+        /** As DRAIN, but what it took over and had not begun stays as it is. */
+        FINISH,
+        /** At once, where there is memory that records what is in flight; else as DRAIN. */
+        FREEZE
+    }
+
+    /**
+     * Where a stopped queue stands.
+     *
+     * @param left what it left in flight
+     */
+    record End(QueueState state, InflightRequests left) {}
 
     /** Told that a queue cannot go on. */
     @FunctionalInterface
@@ -61,14 +82,15 @@ public final class QueueRunner implements EventLoop.Pollable {
     private final EventLoop.Polling polling;
     private final Runnable wakeTask = this::awaken;
     private final DeviceQueue queue;
+    private final @Nullable MemorySegment inflightMemory;
+    private final QueueSignals signals;
     private final MemoryUses memory;
     private final ChainPool pool;
     private final QueueStatistics statistics;
     private final FaultListener faultListener;
     private final QueueHandler handler;
-    private final CompletableFuture<QueueState> drained = new CompletableFuture<>();
-    private @Nullable EventFd kick;
-    private @Nullable EventFd call;
+    private final CompletableFuture<End> stopped = new CompletableFuture<>();
+    private final CompletableFuture<Void> ended = new CompletableFuture<>();
     private int inFlight;
     private int unpublished;
     private boolean signalWanted;
@@ -78,9 +100,18 @@ public final class QueueRunner implements EventLoop.Pollable {
 
     private boolean notificationsEnabled;
     private boolean polled;
-    private boolean draining;
-    private boolean stopped;
     private boolean broken;
+    private boolean finished;
+    private @Nullable Stop stop;
+
+    /** Unfinished requests of others are held. */
+    private boolean held;
+
+    /** New requests are held, too. */
+    private boolean allHeld;
+
+    /** Written on the loop, read by any thread. */
+    private volatile boolean frozen;
 
     /** Whether only a kick or {@link #wake} brings it back; written with a fence before the last look. */
     private volatile boolean asleep;
@@ -90,6 +121,7 @@ public final class QueueRunner implements EventLoop.Pollable {
      *
      * @param kick stays the caller's; null where the driver does not kick
      * @param call likewise; null where the driver does not want signals
+     * @param gate opens when requests that somebody else left in flight may be taken up
      * @throws GuestFaultException where the guest's rings are unfit
      */
     QueueRunner(
@@ -99,23 +131,25 @@ public final class QueueRunner implements EventLoop.Pollable {
             @Nullable EventFd kick,
             @Nullable EventFd call,
             @Nullable DirtyLog dirtyLog,
+            Gate gate,
             QueueStatistics statistics,
             HandlerFactory handlerFactory,
             FaultListener faultListener)
             throws GuestFaultException, IOException {
         this.loop = loop;
-        this.call = call;
         this.statistics = statistics;
         this.faultListener = faultListener;
         queue = DeviceQueue.create(config, guestMemory);
         queue.dirtyLog(dirtyLog);
+        inflightMemory = config.inflight();
+        signals = new QueueSignals(loop, statistics, call, this::awaken, this::fault);
         pool = new ChainPool(config.size());
         memory = new MemoryUses(guestMemory);
         polling = loop.polling(this);
         boolean started = false;
         try {
             handler = handlerFactory.create(this);
-            kick(kick);
+            signals.kick(kick);
             started = true;
         } finally {
             if (!started) {
@@ -123,6 +157,30 @@ public final class QueueRunner implements EventLoop.Pollable {
             }
         }
         polling.wake();
+        waitFor(gate);
+    }
+
+    private void waitFor(Gate gate) {
+        if (!gate.isOpen()) {
+            held = true;
+            allHeld = gate.forAll();
+            queue.holdUnfinished(true);
+            var _ = gate.opened().whenComplete((_, failure) -> loop.execute(() -> opened(failure)));
+        }
+    }
+
+    private void opened(@Nullable Throwable failure) {
+        if (finished || frozen) {
+            return;
+        }
+        allHeld = false;
+        if (failure == null || queue.unfinished() == 0) {
+            held = false;
+            queue.holdUnfinished(false);
+        } else {
+            fault(new IOException("another device did not settle the requests in flight that it left", failure));
+        }
+        awaken();
     }
 
     // ---- for handlers ----
@@ -133,6 +191,11 @@ public final class QueueRunner implements EventLoop.Pollable {
 
     public QueueStatistics statistics() {
         return statistics;
+    }
+
+    /** Whether the queue has stopped and what is still under way is thrown away. Any thread. */
+    public boolean isFrozen() {
+        return frozen;
     }
 
     /** Requests taken and not complete. */
@@ -146,7 +209,7 @@ public final class QueueRunner implements EventLoop.Pollable {
      * @param writtenBytes how many device-writable bytes were written from the start on; those go into the dirty log
      */
     public void complete(DescriptorChain chain, long writtenBytes) {
-        if (!broken) {
+        if (!broken && !frozen) {
             try {
                 queue.complete(chain, writtenBytes);
                 unpublished++;
@@ -159,7 +222,9 @@ public final class QueueRunner implements EventLoop.Pollable {
 
     /** Gives a request up without an answer because of a fault; the device will need a reset. */
     public void abandon(DescriptorChain chain, Throwable cause) {
-        fault(cause);
+        if (!frozen) {
+            fault(cause);
+        }
         giveBack(chain);
     }
 
@@ -180,7 +245,7 @@ public final class QueueRunner implements EventLoop.Pollable {
     }
 
     private void awaken() {
-        if (!stopped) {
+        if (!finished) {
             asleep = false;
             polling.wake();
         }
@@ -194,7 +259,7 @@ public final class QueueRunner implements EventLoop.Pollable {
         boolean worked = false;
         try {
             worked = handler.poll();
-            if (!draining && !broken) {
+            if (mayTake()) {
                 worked |= takeBatch();
             }
             publish();
@@ -204,10 +269,19 @@ public final class QueueRunner implements EventLoop.Pollable {
             polled = false;
         }
         signal();
-        if (draining && inFlight == 0) {
+        if (stop != null && inFlight == 0 && !mustTakeMore()) {
             finish();
         }
         return worked;
+    }
+
+    private boolean mayTake() {
+        return !broken && !allHeld && (stop == null || (mustTakeMore() && !held));
+    }
+
+    /** Whether a queue that stops has requests to answer that it took over and has not begun. */
+    private boolean mustTakeMore() {
+        return stop == Stop.DRAIN && !frozen && !broken && queue.unfinished() > 0 && (held || handler.wantsRequest());
     }
 
     private boolean takeBatch() throws GuestFaultException {
@@ -218,6 +292,9 @@ public final class QueueRunner implements EventLoop.Pollable {
         int taken = 0;
         try {
             while (taken < BATCH_REQUESTS && handler.wantsRequest()) {
+                if (stop != null && queue.unfinished() == 0) {
+                    break;
+                }
                 DescriptorChain chain = pool.peek();
                 if (chain == null || !queue.next(chain)) {
                     break;
@@ -249,7 +326,7 @@ public final class QueueRunner implements EventLoop.Pollable {
     }
 
     private void publish() {
-        if ((unpublished > 0 || firstPublishDue) && !broken) {
+        if ((unpublished > 0 || firstPublishDue) && !broken && !frozen) {
             unpublished = 0;
             firstPublishDue = false;
             if (queue.publish()) {
@@ -261,11 +338,7 @@ public final class QueueRunner implements EventLoop.Pollable {
     private void signal() {
         if (signalWanted) {
             signalWanted = false;
-            EventFd target = call;
-            if (target != null) {
-                target.signal();
-                statistics.countSignal();
-            }
+            signals.signal();
         }
     }
 
@@ -286,13 +359,13 @@ public final class QueueRunner implements EventLoop.Pollable {
     }
 
     private boolean hasMore() {
-        if (handler.hasWork() || (unpublished > 0 && !broken)) {
+        if (handler.hasWork() || (unpublished > 0 && !broken && !frozen)) {
             return true;
         }
-        if (draining || broken || !handler.wantsRequest() || pool.peek() == null) {
+        if (!mayTake() || !handler.wantsRequest() || pool.peek() == null) {
             return false;
         }
-        if (kick == null) {
+        if (stop != null || !signals.hasKick()) {
             return true;
         }
         notificationsEnabled = true;
@@ -302,20 +375,6 @@ public final class QueueRunner implements EventLoop.Pollable {
     @Override
     public void failed(Throwable cause) {
         fault(cause);
-    }
-
-    private void kicked(EventFd source, int events) {
-        if (source.drain()) {
-            statistics.countKick();
-            awaken();
-        } else if ((events & (Epoll.EPOLLERR | Epoll.EPOLLHUP)) != 0) {
-            fault(new IOException("the kick descriptor is broken"));
-            try {
-                kick(null);
-            } catch (IOException e) {
-                fault(e);
-            }
-        }
     }
 
     /** Stops the taking of requests; the device is told of the first cause. */
@@ -334,25 +393,18 @@ public final class QueueRunner implements EventLoop.Pollable {
     /** Takes no request any more because the device failed elsewhere. */
     void halt() {
         broken = true;
+        awaken();
     }
 
     /** Replaces what the driver kicks; the caller closes the old one. */
     void kick(@Nullable EventFd newKick) throws IOException {
-        EventFd old = kick;
-        kick = null;
-        if (old != null) {
-            loop.unregister(old.raw());
-        }
-        if (newKick != null) {
-            loop.register(newKick.raw(), Epoll.EPOLLIN, events -> kicked(newKick, events));
-        }
-        kick = newKick;
+        signals.kick(newKick);
         awaken();
     }
 
     /** Replaces what the driver is signalled with; the caller closes the old one. */
     void call(@Nullable EventFd newCall) {
-        call = newCall;
+        signals.call(newCall);
     }
 
     void dirtyLog(@Nullable DirtyLog log) {
@@ -372,35 +424,74 @@ public final class QueueRunner implements EventLoop.Pollable {
     }
 
     /**
-     * Takes no further request and ends when none is in flight.
+     * Takes no further request.
      *
-     * @return completed on the loop with where the queue stands
+     * @return completed on the loop with where the queue stands, when it has stopped
      */
-    CompletableFuture<QueueState> drain() {
-        draining = true;
+    CompletableFuture<End> stop(Stop how) {
+        boolean freezes = how == Stop.FREEZE && inflightMemory != null;
+        stop = how == Stop.FREEZE && !freezes ? Stop.DRAIN : how;
+        if (freezes) {
+            freeze();
+        }
         awaken();
-        return drained;
+        return stopped;
+    }
+
+    /** Completed on the loop when the host works on no request any more and everything is given back. */
+    CompletableFuture<Void> ended() {
+        return ended;
+    }
+
+    private void freeze() {
+        polled = true;
+        try {
+            handler.poll();
+            publish();
+        } catch (RuntimeException | InternalError e) {
+            fault(e);
+        } finally {
+            polled = false;
+        }
+        signal();
+        frozen = true;
+        try {
+            signals.kick(null);
+            stopped.complete(end());
+        } catch (GuestFaultException | IOException | RuntimeException | InternalError e) {
+            stopped.completeExceptionally(e);
+        }
+    }
+
+    private End end() throws GuestFaultException {
+        QueueState state = queue.state();
+        MemorySegment records = inflightMemory;
+        InflightRequests left = records == null || queue.inFlight() == 0 || stop == Stop.FINISH
+                ? InflightRequests.none()
+                : InflightRegion.read(records, queue.size(), state);
+        return new End(state, left);
     }
 
     private void finish() {
-        stopped = true;
-        draining = false;
-        QueueState end = null;
+        finished = true;
+        End end = null;
         Throwable failure = null;
         try {
             polling.stop();
-            kick(null);
+            signals.kick(null);
             handler.stopped();
-            end = queue.state();
-        } catch (IOException | RuntimeException | InternalError e) {
+            end = frozen ? null : end();
+        } catch (GuestFaultException | IOException | RuntimeException | InternalError e) {
             failure = e;
+            fault(e);
         }
         // Whoever waits may count on everything being given back.
         release();
+        ended.complete(null);
         if (end != null) {
-            drained.complete(end);
-        } else {
-            drained.completeExceptionally(Objects.requireNonNull(failure));
+            stopped.complete(end);
+        } else if (failure != null) {
+            stopped.completeExceptionally(failure);
         }
     }
 

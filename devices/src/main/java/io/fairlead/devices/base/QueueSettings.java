@@ -5,6 +5,7 @@ import io.fairlead.vdpa.loop.EventLoop;
 import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.QueueConfig;
 import io.fairlead.virtio.QueueState;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
@@ -29,6 +30,9 @@ final class QueueSettings {
     @Nullable
     MemorySegment inflight;
 
+    /** What it takes up from its last run or another device. */
+    final CarriedRequests carried = new CarriedRequests();
+
     boolean ready;
 
     /** Set while the queue is served; read by loops too, to halt it. */
@@ -44,10 +48,17 @@ final class QueueSettings {
         return known != null ? known : QueueState.initial(packed);
     }
 
-    QueueConfig config(long features) {
+    QueueConfig config(long features) throws IOException {
         boolean packed = Feature.has(features, Feature.RING_PACKED);
         return new QueueConfig(
-                size, descriptorAddress, driverAddress, deviceAddress, features, stateFor(packed), inflight);
+                size,
+                descriptorAddress,
+                driverAddress,
+                deviceAddress,
+                features,
+                stateFor(packed),
+                carried.memory(inflight, size, packed),
+                carried.requests());
     }
 
     /** Forgets everything the driver set; kick and call are the front-end's and stay. */
@@ -58,6 +69,7 @@ final class QueueSettings {
         deviceAddress = 0;
         state = null;
         inflight = null;
+        carried.reset();
         ready = false;
     }
 

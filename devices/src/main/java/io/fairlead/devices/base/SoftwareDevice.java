@@ -12,20 +12,17 @@ import io.fairlead.vdpa.loop.EventLoopGroup;
 import io.fairlead.virtio.DeviceStatus;
 import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.GuestFaultException;
-import io.fairlead.virtio.GuestMemory;
 import io.fairlead.virtio.InflightRequests;
 import io.fairlead.virtio.QueueState;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.EnumSet;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -50,14 +47,11 @@ public abstract class SoftwareDevice implements VdpaDevice {
     private final int maxQueueSize;
     private final ConfigSpace config;
     private final DeviceStatistics statistics;
-    private final List<QueueSettings> queues;
-    private final QueueControl control;
+    private final DeviceQueues queues;
+    private final DeviceQueues.Owner owner = new Owner();
     private final AtomicInteger status = new AtomicInteger();
     private volatile @Nullable DeviceListener listener;
     private volatile long driverFeatures;
-    private GuestMemory memory = GuestMemory.EMPTY;
-    private @Nullable SharedDirtyLog dirtyLog;
-    private boolean suspended;
     private boolean closed;
 
     /**
@@ -79,10 +73,7 @@ public abstract class SoftwareDevice implements VdpaDevice {
         this.maxQueueSize = maxQueueSize;
         this.config = config;
         statistics = DeviceStatistics.ofQueues(queueCount);
-        queues = IntStream.range(0, queueCount)
-                .mapToObj(i -> new QueueSettings(loops.next(), maxQueueSize))
-                .toList();
-        control = new QueueControl(name, queues, statistics);
+        queues = new DeviceQueues(name, statistics, maxQueueSize, loops);
     }
 
     // ---- what a type does ----
@@ -104,6 +95,16 @@ public abstract class SoftwareDevice implements VdpaDevice {
 
     /** The driver's settings are gone; what the type keeps of them goes too. No queue runs. */
     protected void driverReset() {}
+
+    /**
+     * Makes durable what other hosts shall see of what was written, as far as the device's settings promise. Called on any
+     * thread, event loops among them: must not wait.
+     *
+     * @return completed when it is; exceptionally where it is lost
+     */
+    protected CompletionStage<Void> settle() {
+        return CompletableFuture.completedFuture(null);
+    }
 
     /** The device is closed; no queue runs. */
     protected void release() throws IOException {}
@@ -128,18 +129,32 @@ public abstract class SoftwareDevice implements VdpaDevice {
             return;
         }
         LOG.error("{}: stopped until the driver resets it: {}", name, reason, cause);
-        control.halt();
+        queues.halt();
         DeviceListener told = listener;
         if (told != null) {
             told.needsReset(reason);
         }
     }
 
-    private void queueFailed(int queue, Throwable cause) {
-        if (cause instanceof GuestFaultException) {
-            needsReset("queue %d: %s".formatted(queue, cause.getMessage()), null);
-        } else {
-            needsReset("queue %d: %s".formatted(queue, cause), cause);
+    /** What the queues need of the device. */
+    private final class Owner implements DeviceQueues.Owner {
+        @Override
+        public QueueHandler create(int queue, QueueRunner runner, long features) {
+            return handler(queue, runner, features);
+        }
+
+        @Override
+        public void failed(int queue, Throwable cause) {
+            if (cause instanceof GuestFaultException) {
+                SoftwareDevice.this.needsReset("queue %d: %s".formatted(queue, cause.getMessage()), null);
+            } else {
+                SoftwareDevice.this.needsReset("queue %d: %s".formatted(queue, cause), cause);
+            }
+        }
+
+        @Override
+        public boolean needsReset() {
+            return DeviceStatus.has(status.get(), DeviceStatus.DEVICE_NEEDS_RESET);
         }
     }
 
@@ -157,7 +172,7 @@ public abstract class SoftwareDevice implements VdpaDevice {
 
     @Override
     public final Set<Capability> capabilities() {
-        return EnumSet.complementOf(EnumSet.of(Capability.FREEZE));
+        return EnumSet.allOf(Capability.class);
     }
 
     @Override
@@ -197,9 +212,7 @@ public abstract class SoftwareDevice implements VdpaDevice {
         if (features == driverFeatures) {
             return;
         }
-        for (int i = 0; i < queues.size(); i++) {
-            requireNotReady(i);
-        }
+        queues.requireNoneReady();
         driverFeatures = features;
     }
 
@@ -226,15 +239,12 @@ public abstract class SoftwareDevice implements VdpaDevice {
     @Override
     public final synchronized void reset() throws IOException {
         requireOpen();
-        control.stop(queues, this::queueFailed);
+        queues.reset(owner);
         forgetDriver();
     }
 
     private void forgetDriver() {
-        queues.forEach(queue -> queue.reset(maxQueueSize));
         driverFeatures = 0;
-        dirtyLog = null;
-        suspended = false;
         status.set(0);
         driverReset();
     }
@@ -269,218 +279,134 @@ public abstract class SoftwareDevice implements VdpaDevice {
     @Override
     public final synchronized void memory(MemoryTable table) throws IOException {
         requireOpen();
-        GuestMemory replacement = table.memory();
-        replacement.retain();
-        GuestMemory old = memory;
-        memory = replacement;
-        try {
-            control.onAll(runner -> runner.memory(replacement));
-        } finally {
-            release(old);
-        }
+        queues.memory(table.memory());
     }
 
-    private static void release(GuestMemory old) {
-        if (old != GuestMemory.EMPTY) {
-            old.release();
-        }
-    }
+    // ---- migration ----
 
     @Override
     public final synchronized void dirtyLog(@Nullable SharedDirtyLog log) throws IOException {
         requireOpen();
-        dirtyLog = log;
-        control.onAll(runner -> runner.dirtyLog(log));
+        queues.dirtyLog(log);
     }
 
     @Override
     public final synchronized void stopMode(StopMode mode) {
         requireOpen();
-        if (mode == StopMode.FREEZE) {
-            throw new UnsupportedOperationException(name + " cannot freeze");
-        }
+        queues.stopMode(mode);
     }
 
     @Override
     public final CompletionStage<Void> settled() {
-        return CompletableFuture.completedStage(null);
+        return queues.settled(this::settle);
     }
 
     @Override
     public final synchronized InflightRequests inflightRequests(int queue) {
-        requireNotReady(queue);
-        return InflightRequests.none();
+        requireOpen();
+        return queues.inflightRequests(queue);
     }
 
     @Override
     public final synchronized void carryOver(
             int queue, InflightRequests requests, CompletionStage<Void> settledElsewhere) {
-        requireNotReady(queue);
-        if (!requests.isEmpty()) {
-            throw new UnsupportedOperationException(name + " cannot take up requests of another device");
-        }
+        requireOpen();
+        queues.carryOver(queue, requests, settledElsewhere);
+    }
+
+    @Override
+    public final synchronized void suspend() throws IOException {
+        requireOpen();
+        queues.suspend(owner);
+    }
+
+    @Override
+    public final synchronized void resume() throws IOException {
+        requireOpen();
+        queues.resume(driverFeatures, owner);
     }
 
     // ---- queues ----
 
     @Override
     public final int queueCount() {
-        return queues.size();
+        return queues.count();
     }
 
     @Override
     public final int maxQueueSize(int queue) {
-        queues.get(Objects.checkIndex(queue, queues.size()));
+        Objects.checkIndex(queue, queues.count());
         return maxQueueSize;
     }
 
     @Override
     public final synchronized void queueSize(int queue, int size) {
-        if (size < 1 || size > maxQueueSize) {
-            throw new IllegalArgumentException("%s: queue size %d is not in 1..%d".formatted(name, size, maxQueueSize));
-        }
-        requireNotReady(queue).size = size;
+        requireOpen();
+        queues.size(queue, size);
     }
 
     @Override
     public final synchronized void queueAddresses(
             int queue, long descriptorAddress, long driverAddress, long deviceAddress) {
-        QueueSettings settings = requireNotReady(queue);
+        requireOpen();
+        QueueSettings settings = queues.requireNotReady(queue);
         settings.descriptorAddress = descriptorAddress;
         settings.driverAddress = driverAddress;
         settings.deviceAddress = deviceAddress;
     }
 
     @Override
+    public final synchronized QueueSetup queueSetup(int queue) {
+        requireOpen();
+        return queues.setup(queue);
+    }
+
+    @Override
     public final synchronized void queueState(int queue, QueueState state) {
-        requireNotReady(queue).state = state;
+        requireOpen();
+        queues.state(queue, state);
     }
 
     @Override
     public final synchronized QueueState queueState(int queue) {
-        QueueSettings settings = settings(queue);
-        if (settings.ready && !suspended) {
-            throw new IllegalStateException("%s: queue %d is running".formatted(name, queue));
-        }
-        return settings.stateFor(packed());
-    }
-
-    @Override
-    public final synchronized QueueSetup queueSetup(int queue) {
-        QueueSettings settings = settings(queue);
-        return new QueueSetup(
-                settings.size, settings.descriptorAddress, settings.driverAddress, settings.deviceAddress);
+        requireOpen();
+        return queues.state(queue, packed());
     }
 
     @Override
     public final synchronized void queueInflight(int queue, @Nullable MemorySegment region) {
-        requireNotReady(queue).inflight = region;
+        requireOpen();
+        queues.requireNotReady(queue).inflight = region;
     }
 
     @Override
     public final synchronized void queueKick(int queue, @Nullable EventFd kick) throws IOException {
-        QueueSettings settings = settings(queue);
-        EventFd old = settings.kick;
-        settings.kick = kick;
-        try {
-            control.on(settings, runner -> runner.kick(kick));
-        } finally {
-            if (old != null) {
-                old.close();
-            }
-        }
+        requireOpen();
+        queues.kick(queue, kick);
     }
 
     @Override
     public final synchronized void queueCall(int queue, @Nullable EventFd call) throws IOException {
-        QueueSettings settings = settings(queue);
-        EventFd old = settings.call;
-        settings.call = call;
-        try {
-            control.on(settings, runner -> runner.call(call));
-        } finally {
-            if (old != null) {
-                old.close();
-            }
-        }
+        requireOpen();
+        queues.call(queue, call);
     }
 
     @Override
     public final synchronized boolean queueReady(int queue) {
-        return queues.get(queue).ready;
+        return queues.settings(queue).ready;
     }
 
     @Override
     public final synchronized void queueReady(int queue, boolean ready) throws IOException {
-        QueueSettings settings = settings(queue);
-        if (settings.ready == ready) {
-            return;
-        }
-        if (ready) {
-            if (settings.stateFor(packed()) instanceof QueueState.Packed != packed()) {
-                throw new IllegalStateException(
-                        "%s: queue %d has a state that does not fit the negotiated ring layout".formatted(name, queue));
-            }
-            settings.ready = true;
-            if (!suspended) {
-                try {
-                    start(queue);
-                } catch (IOException | RuntimeException e) {
-                    settings.ready = false;
-                    throw e;
-                }
-            }
-        } else {
-            control.stop(List.of(settings), this::queueFailed);
-            settings.ready = false;
-        }
-    }
-
-    private void start(int queue) throws IOException {
-        control.start(queue, driverFeatures, memory, dirtyLog, this::handler, this::queueFailed);
-        if (DeviceStatus.has(status.get(), DeviceStatus.DEVICE_NEEDS_RESET)) {
-            control.halt();
-        }
+        requireOpen();
+        queues.ready(queue, ready, driverFeatures, owner);
     }
 
     private boolean packed() {
         return Feature.has(driverFeatures, Feature.RING_PACKED);
     }
 
-    @Override
-    public final synchronized void suspend() throws IOException {
-        requireOpen();
-        if (!suspended) {
-            control.stop(queues, this::queueFailed);
-            suspended = true;
-        }
-    }
-
-    @Override
-    public final synchronized void resume() throws IOException {
-        requireOpen();
-        if (suspended) {
-            suspended = false;
-            for (int i = 0; i < queues.size(); i++) {
-                if (queues.get(i).ready) {
-                    start(i);
-                }
-            }
-        }
-    }
-
-    private QueueSettings settings(int queue) {
-        requireOpen();
-        return queues.get(Objects.checkIndex(queue, queues.size()));
-    }
-
-    private QueueSettings requireNotReady(int queue) {
-        QueueSettings settings = settings(queue);
-        if (settings.ready) {
-            throw new IllegalStateException("%s: queue %d is ready and cannot be changed".formatted(name, queue));
-        }
-        return settings;
-    }
+    // ---- end ----
 
     private void requireOpen() {
         if (closed) {
@@ -494,13 +420,10 @@ public abstract class SoftwareDevice implements VdpaDevice {
             return;
         }
         try {
-            control.stop(queues, this::queueFailed);
+            queues.close(owner);
         } finally {
             forgetDriver();
-            queues.forEach(QueueSettings::closeDescriptors);
             closed = true;
-            release(memory);
-            memory = GuestMemory.EMPTY;
             release();
         }
     }

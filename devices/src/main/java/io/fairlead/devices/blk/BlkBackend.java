@@ -17,6 +17,9 @@ interface BlkBackend extends AutoCloseable {
 
     boolean readOnly();
 
+    /** Whether what was written may be in this host's memory alone until it is flushed. */
+    boolean isBuffered();
+
     /** What addresses, offsets and lengths of all I/O are to be multiples of; 1 for anything. */
     int alignmentBytes();
 

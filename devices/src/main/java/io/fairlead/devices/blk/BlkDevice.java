@@ -3,8 +3,11 @@ package io.fairlead.devices.blk;
 import io.fairlead.devices.base.QueueHandler;
 import io.fairlead.devices.base.QueueRunner;
 import io.fairlead.devices.base.SoftwareDevice;
+import io.fairlead.devices.base.TaskList;
 import io.fairlead.devices.base.WorkerPool;
+import io.fairlead.devices.base.WorkerTask;
 import io.fairlead.linux.Errno;
+import io.fairlead.linux.LinuxException;
 import io.fairlead.vdpa.ConfigSpace;
 import io.fairlead.vdpa.loop.EventLoopGroup;
 import io.fairlead.virtio.BlkConfig;
@@ -16,6 +19,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.BitSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -169,6 +174,33 @@ public final class BlkDevice extends SoftwareDevice {
         writeBack = true;
         config().update(bytes -> BlkConfig.WRITEBACK.write(bytes, 1));
         backend.releaseCaches();
+    }
+
+    /** Another host sees what is on the storage, and not what is in this host's page cache. */
+    @Override
+    protected CompletionStage<Void> settle() {
+        CompletableFuture<Void> settled = new CompletableFuture<>();
+        if (backend.readOnly() || !backend.isBuffered()) {
+            settled.complete(null);
+            return settled;
+        }
+        TaskList tasks = new TaskList();
+        tasks.add(new WorkerTask() {
+            @Override
+            protected void run() {
+                int error = backend.flush();
+                if (error == 0) {
+                    settled.complete(null);
+                } else {
+                    settled.completeExceptionally(new LinuxException("fdatasync", backend.subject(), -error));
+                }
+            }
+
+            @Override
+            protected void finish() {}
+        });
+        workers.submit(tasks);
+        return settled;
     }
 
     @Override

@@ -232,7 +232,7 @@ final class BlkRequestHandler implements QueueHandler {
 
     /** io_uring is done with a transfer; what it did not do as a whole is done again by a worker. */
     void transferred(BlkTask task, int result) {
-        if (result == task.byteCount()) {
+        if (result == task.byteCount() || isFrozen()) {
             finish(task.ended(0));
         } else if (result < 0 && result != -Errno.EAGAIN && result != -Errno.EINTR) {
             finish(task.ended(result));
@@ -271,9 +271,19 @@ final class BlkRequestHandler implements QueueHandler {
         }
     }
 
+    /** Whether the queue has stopped without an answer to what is under way. Any thread. */
+    boolean isFrozen() {
+        return runner.isFrozen();
+    }
+
     /** A worker is done with a request. On the queue's thread. */
     void finish(BlkTask task) {
         DescriptorChain chain = task.chain();
+        if (isFrozen()) {
+            // Whoever takes the request up does it again.
+            runner.complete(chain, 0);
+            return;
+        }
         Throwable fault = task.fault();
         if (fault != null) {
             runner.abandon(chain, fault);

@@ -126,6 +126,11 @@ final class BlkTask extends WorkerTask {
     @Override
     protected void run() {
         fault = null;
+        if (handler.isFrozen()) {
+            // What was not begun need not be waited for.
+            completions.add(this);
+            return;
+        }
         try {
             result = switch (type) {
                 case BlkRequest.IN -> read();

@@ -26,6 +26,7 @@ final class RawFile implements BlkBackend {
     private final int raw;
     private final boolean blockDevice;
     private final boolean readOnly;
+    private final boolean direct;
     private final int alignmentBytes;
     private final int blockSizeBytes;
     private final int physicalBlockBytes;
@@ -50,6 +51,7 @@ final class RawFile implements BlkBackend {
         raw = fd.raw();
         blockDevice = status.isBlockDevice();
         readOnly = settings.readOnly();
+        direct = settings.direct();
         byteCount = blockDevice ? BlockDevice.sizeBytes(fd) : status.sizeBytes();
         alignmentBytes = settings.direct() ? directAlignment(fd, byteCount) : 1;
         int smallest = Math.max(512, Math.max(alignmentBytes, blockDevice ? BlockDevice.logicalBlockBytes(fd) : 512));
@@ -157,6 +159,11 @@ final class RawFile implements BlkBackend {
     @Override
     public boolean readOnly() {
         return readOnly;
+    }
+
+    @Override
+    public boolean isBuffered() {
+        return !direct;
     }
 
     @Override

@@ -56,6 +56,11 @@ final class StubBackend implements BlkBackend {
     }
 
     @Override
+    public boolean isBuffered() {
+        return true;
+    }
+
+    @Override
     public int alignmentBytes() {
         return 1;
     }
