@@ -7,5 +7,6 @@ module io.fairlead.vdpa {
     exports io.fairlead.vdpa;
     exports io.fairlead.vdpa.loop;
     exports io.fairlead.vdpa.preflight;
+    exports io.fairlead.vdpa.relay;
     exports io.fairlead.vdpa.state;
 }

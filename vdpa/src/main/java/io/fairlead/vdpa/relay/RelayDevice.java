@@ -1,0 +1,470 @@
+package io.fairlead.vdpa.relay;
+
+import io.fairlead.linux.EventFd;
+import io.fairlead.vdpa.DeviceListener;
+import io.fairlead.vdpa.DeviceStatistics;
+import io.fairlead.vdpa.MemoryTable;
+import io.fairlead.vdpa.QueueSetup;
+import io.fairlead.vdpa.SharedDirtyLog;
+import io.fairlead.vdpa.VdpaDevice;
+import io.fairlead.vdpa.loop.EventLoopGroup;
+import io.fairlead.virtio.DeviceStatus;
+import io.fairlead.virtio.Feature;
+import io.fairlead.virtio.GuestFaultException;
+import io.fairlead.virtio.InflightRequests;
+import io.fairlead.virtio.QueueState;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.time.Duration;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Lets any device log the pages that it writes. While there is no log, the device serves the guest's rings itself and
+ * this is not on the data path. {@link #dirtyLog} puts Fairlead's own rings between, queue by queue and without the guest
+ * noticing: the device then sees the same buffers at the same addresses, and what it says it wrote is marked before the
+ * guest learns of the completion. Without the log the rings are taken out again.
+ *
+ * <p>A device that cannot stop a queue is suspended and reset for both, and set up again; the guest does not learn of it.
+ * One that cannot be suspended either, or does not tell where its queues stand, must be drained first. That needs an
+ * instant without requests, which a driver that polls under load may never leave: then the switch ends with an
+ * IOException after a deadline, and all goes on as before. Such a device's packed rings, which do not show the instant, are
+ * not offered to the guest. A device that cannot start where the guest's ring stands keeps its relay until the next reset.
+ *
+ * <p>Queues stop by draining: FREEZE is not offered, even where the device has it.
+ */
+public final class RelayDevice implements VdpaDevice {
+    private static final Logger LOG = LoggerFactory.getLogger(RelayDevice.class);
+
+    private final VdpaDevice device;
+    private final long deviceFeatures;
+    private final List<RelayQueue> queues;
+    private final RelayControl control;
+    private final DeviceStatistics relayStatistics;
+    private final AtomicBoolean failed = new AtomicBoolean();
+    private volatile @Nullable DeviceListener listener;
+
+    private boolean suspended;
+
+    /** Suspended with the device on the guest's rings. */
+    private boolean deviceSuspended;
+
+    private @Nullable SharedDirtyLog log;
+    private boolean closed;
+
+    /**
+     * @param device belongs to the relay from now on, which must be the only one to call it
+     * @param loops the queues' relays are dealt out to them in turn
+     * @param drainDeadline how long a device that must be reset may take to answer what it has
+     */
+    public RelayDevice(VdpaDevice device, EventLoopGroup loops, Duration drainDeadline) {
+        this.device = device;
+        queues = IntStream.range(0, device.queueCount())
+                .mapToObj(i -> new RelayQueue(i, loops.next(), device.maxQueueSize(i)))
+                .toList();
+        relayStatistics = DeviceStatistics.ofQueues(queues.size());
+        control = new RelayControl(device, queues, relayStatistics, drainDeadline, this::queueFailed);
+        deviceFeatures = control.inner().tellsStates()
+                ? device.deviceFeatures()
+                : device.deviceFeatures() & ~Feature.RING_PACKED;
+        device.listener(new DeviceListener() {
+            @Override
+            public void configChanged() {
+                DeviceListener told = listener;
+                if (told != null) {
+                    told.configChanged();
+                }
+            }
+
+            @Override
+            public void needsReset(String reason) {
+                DeviceListener told = listener;
+                if (told != null) {
+                    told.needsReset(reason);
+                }
+            }
+        });
+    }
+
+    /** Any thread; the first cause counts. */
+    private void queueFailed(int queue, Throwable cause) {
+        boolean guestFault = cause instanceof GuestFaultException;
+        if (guestFault) {
+            device.statistics().queues().get(queue).countGuestFault();
+            relayStatistics.queues().get(queue).countGuestFault();
+        }
+        if (failed.getAndSet(true)) {
+            return;
+        }
+        String reason =
+                "queue %d, relayed: %s".formatted(queue, cause.getMessage() == null ? cause : cause.getMessage());
+        LOG.error("{}: stopped until the driver resets it: {}", name(), reason, guestFault ? null : cause);
+        control.halt();
+        DeviceListener told = listener;
+        if (told != null) {
+            told.needsReset(reason);
+        }
+    }
+
+    /** What went through the relay's rings. The device's own counters are {@link #statistics}. */
+    public DeviceStatistics relayStatistics() {
+        return relayStatistics;
+    }
+
+    // ---- identity ----
+
+    @Override
+    public String name() {
+        return device.name();
+    }
+
+    @Override
+    public int deviceId() {
+        return device.deviceId();
+    }
+
+    @Override
+    public Set<Capability> capabilities() {
+        EnumSet<Capability> all = EnumSet.of(Capability.DIRTY_LOG, Capability.QUEUE_STOP, Capability.QUEUE_STATE);
+        all.addAll(device.capabilities());
+        all.remove(Capability.FREEZE);
+        return all;
+    }
+
+    @Override
+    public Map<String, String> identity() {
+        return device.identity();
+    }
+
+    @Override
+    public DeviceStatistics statistics() {
+        return device.statistics();
+    }
+
+    @Override
+    public void listener(@Nullable DeviceListener newListener) {
+        listener = newListener;
+    }
+
+    // ---- features and status ----
+
+    @Override
+    public long deviceFeatures() {
+        return deviceFeatures;
+    }
+
+    @Override
+    public long driverFeatures() {
+        return device.driverFeatures();
+    }
+
+    @Override
+    public synchronized void driverFeatures(long features) throws IOException {
+        requireOpen();
+        if ((features & ~deviceFeatures) != 0) {
+            throw new IllegalArgumentException("%s does not offer feature bits 0x%x; it offers 0x%x"
+                    .formatted(name(), features & ~deviceFeatures, deviceFeatures));
+        }
+        if (features != device.driverFeatures()) {
+            queues.forEach(queue -> requireNotReady(queue.index));
+            device.driverFeatures(features);
+        }
+    }
+
+    @Override
+    public int status() {
+        return control.inner().status() | (failed.get() ? DeviceStatus.DEVICE_NEEDS_RESET : 0);
+    }
+
+    @Override
+    public synchronized void status(int status) throws IOException {
+        requireOpen();
+        if (status == 0) {
+            reset();
+        } else {
+            control.inner().forget();
+            device.status(status);
+        }
+    }
+
+    @Override
+    public synchronized void reset() throws IOException {
+        requireOpen();
+        try {
+            control.reset();
+        } finally {
+            queues.forEach(queue -> queue.reset(device.maxQueueSize(queue.index)));
+            log = null;
+            suspended = false;
+            deviceSuspended = false;
+            failed.set(false);
+        }
+    }
+
+    // ---- configuration space ----
+
+    @Override
+    public int configByteCount() {
+        return device.configByteCount();
+    }
+
+    @Override
+    public void readConfig(int offset, MemorySegment target) throws IOException {
+        device.readConfig(offset, target);
+    }
+
+    @Override
+    public synchronized void writeConfig(int offset, MemorySegment source) throws IOException {
+        device.writeConfig(offset, source);
+    }
+
+    @Override
+    public int configGeneration() throws IOException {
+        return control.inner().configGeneration();
+    }
+
+    // ---- memory and log ----
+
+    @Override
+    public synchronized void memory(MemoryTable table) throws IOException {
+        requireOpen();
+        control.memory(table);
+    }
+
+    @Override
+    public synchronized void dirtyLog(@Nullable SharedDirtyLog newLog) throws IOException {
+        requireOpen();
+        if (suspended) {
+            control.laterLog(newLog);
+        } else {
+            control.dirtyLog(newLog);
+        }
+        log = newLog;
+    }
+
+    // ---- queues ----
+
+    @Override
+    public int queueCount() {
+        return queues.size();
+    }
+
+    @Override
+    public int maxQueueSize(int queue) {
+        return device.maxQueueSize(queue);
+    }
+
+    @Override
+    public synchronized void queueSize(int queue, int size) {
+        RelayQueue settings = requireNotReady(queue);
+        if (size < 1 || size > device.maxQueueSize(queue)) {
+            throw new IllegalArgumentException(
+                    "%s: queue size %d is not in 1..%d".formatted(name(), size, device.maxQueueSize(queue)));
+        }
+        QueueSetup old = settings.setup;
+        settings.setup = new QueueSetup(size, old.descriptorAddress(), old.driverAddress(), old.deviceAddress());
+    }
+
+    @Override
+    public synchronized void queueAddresses(int queue, long descriptorAddress, long driverAddress, long deviceAddress) {
+        RelayQueue settings = requireNotReady(queue);
+        settings.setup = new QueueSetup(settings.setup.size(), descriptorAddress, driverAddress, deviceAddress);
+    }
+
+    @Override
+    public synchronized QueueSetup queueSetup(int queue) {
+        return settings(queue).setup;
+    }
+
+    @Override
+    public synchronized void queueState(int queue, QueueState state) {
+        requireNotReady(queue).state = state;
+    }
+
+    @Override
+    public synchronized QueueState queueState(int queue) throws IOException {
+        RelayQueue settings = settings(queue);
+        if (settings.ready && !suspended) {
+            throw new IllegalStateException("%s: queue %d is running".formatted(name(), queue));
+        }
+        return settings.ready && deviceSuspended
+                ? device.queueState(queue)
+                : settings.stateFor(device.driverFeatures());
+    }
+
+    @Override
+    public synchronized void queueInflight(int queue, @Nullable MemorySegment region) throws IOException {
+        requireNotReady(queue).inflight = region;
+        device.queueInflight(queue, region);
+    }
+
+    @Override
+    public synchronized void queueKick(int queue, @Nullable EventFd kick) throws IOException {
+        RelayQueue settings = settings(queue);
+        EventFd old = settings.kick;
+        settings.kick = kick;
+        try {
+            if (settings.runner == null) {
+                device.queueKick(queue, RelayQueue.duplicate(kick));
+            } else {
+                control.on(settings, runner -> runner.kick(kick));
+            }
+        } finally {
+            if (old != null) {
+                old.close();
+            }
+        }
+    }
+
+    @Override
+    public synchronized void queueCall(int queue, @Nullable EventFd call) throws IOException {
+        RelayQueue settings = settings(queue);
+        EventFd old = settings.call;
+        settings.call = call;
+        try {
+            if (settings.runner == null) {
+                device.queueCall(queue, RelayQueue.duplicate(call));
+            } else {
+                control.on(settings, runner -> runner.call(call));
+            }
+        } finally {
+            if (old != null) {
+                old.close();
+            }
+        }
+    }
+
+    @Override
+    public synchronized boolean queueReady(int queue) {
+        return queues.get(queue).ready;
+    }
+
+    @Override
+    public synchronized void queueReady(int queue, boolean ready) throws IOException {
+        RelayQueue settings = settings(queue);
+        if (settings.ready == ready) {
+            return;
+        }
+        if (ready) {
+            QueueState state = settings.stateFor(device.driverFeatures());
+            if (state instanceof QueueState.Packed != Feature.has(device.driverFeatures(), Feature.RING_PACKED)) {
+                throw new IllegalStateException("%s: queue %d has a state that does not fit the negotiated ring layout"
+                        .formatted(name(), queue));
+            }
+            if (!suspended || deviceSuspended) {
+                control.startAll(List.of(settings));
+            }
+            settings.ready = true;
+        } else {
+            control.stop(List.of(settings));
+            settings.ready = false;
+        }
+    }
+
+    // ---- migration ----
+
+    @Override
+    public synchronized void suspend() throws IOException {
+        requireOpen();
+        if (suspended) {
+            return;
+        }
+        if (control.relaying()) {
+            control.stop(control.readyQueues());
+        } else {
+            device.suspend();
+            deviceSuspended = true;
+        }
+        suspended = true;
+    }
+
+    @Override
+    public synchronized void resume() throws IOException {
+        requireOpen();
+        if (!suspended) {
+            return;
+        }
+        if (deviceSuspended && log != null) {
+            // Behind the device's back its queues stop, so that it never serves one that is not logged.
+            control.stop(control.readyQueues());
+            device.resume();
+        } else if (deviceSuspended) {
+            device.resume();
+            suspended = false;
+            deviceSuspended = false;
+            return;
+        }
+        suspended = false;
+        deviceSuspended = false;
+        control.enterOrLeave();
+        control.startAll(control.readyQueues());
+    }
+
+    @Override
+    public synchronized void stopMode(StopMode mode) {
+        requireOpen();
+        if (mode == StopMode.FREEZE) {
+            throw new UnsupportedOperationException(name() + " cannot freeze");
+        }
+    }
+
+    @Override
+    public CompletionStage<Void> settled() {
+        return device.settled();
+    }
+
+    @Override
+    public synchronized InflightRequests inflightRequests(int queue) throws IOException {
+        return control.inflightRequests(requireNotReady(queue));
+    }
+
+    @Override
+    public synchronized void carryOver(int queue, InflightRequests requests, CompletionStage<Void> settledElsewhere) {
+        RelayQueue settings = requireNotReady(queue);
+        settings.carried = requests;
+        settings.carriedSettled = settledElsewhere;
+    }
+
+    private RelayQueue settings(int queue) {
+        requireOpen();
+        return queues.get(Objects.checkIndex(queue, queues.size()));
+    }
+
+    private RelayQueue requireNotReady(int queue) {
+        RelayQueue settings = settings(queue);
+        if (settings.ready) {
+            throw new IllegalStateException("%s: queue %d is ready and cannot be changed".formatted(name(), queue));
+        }
+        return settings;
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException(name() + " is closed");
+        }
+    }
+
+    @Override
+    public synchronized void close() throws IOException {
+        if (closed) {
+            return;
+        }
+        try {
+            reset();
+        } finally {
+            closed = true;
+            device.close();
+            queues.forEach(RelayQueue::closeDescriptors);
+            control.close();
+        }
+    }
+}

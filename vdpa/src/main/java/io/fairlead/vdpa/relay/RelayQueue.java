@@ -1,0 +1,144 @@
+package io.fairlead.vdpa.relay;
+
+import io.fairlead.linux.EventFd;
+import io.fairlead.vdpa.QueueSetup;
+import io.fairlead.vdpa.VdpaDevice;
+import io.fairlead.vdpa.loop.EventLoop;
+import io.fairlead.virtio.DriverRings;
+import io.fairlead.virtio.Feature;
+import io.fairlead.virtio.InflightRequests;
+import io.fairlead.virtio.QueueConfig;
+import io.fairlead.virtio.QueueState;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import org.jspecify.annotations.Nullable;
+
+/** What the guest and its front-end settled for one queue, and its relay while it has one. Under the device's lock. */
+final class RelayQueue {
+    final int index;
+    final EventLoop loop;
+    QueueSetup setup;
+
+    /** Where to start, or where the last run ended; null for the initial state. */
+    @Nullable
+    QueueState state;
+
+    /** The guest's; the device has a duplicate while the relay is out. */
+    @Nullable
+    EventFd kick;
+
+    /** The guest's; the device has a duplicate while the relay is out. */
+    @Nullable
+    EventFd call;
+
+    @Nullable
+    MemorySegment inflight;
+
+    InflightRequests carried = InflightRequests.none();
+    CompletionStage<Void> carriedSettled = CompletableFuture.completedStage(null);
+    boolean ready;
+
+    /** Set while the queue is relayed; read by any thread, to halt it. */
+    volatile @Nullable RelayRunner runner;
+
+    private @Nullable EventFd deviceKick;
+    private @Nullable EventFd deviceCall;
+
+    RelayQueue(int index, EventLoop loop, int size) {
+        this.index = index;
+        this.loop = loop;
+        setup = new QueueSetup(size, 0, 0, 0);
+    }
+
+    QueueState stateFor(long features) {
+        QueueState known = state;
+        return known != null ? known : QueueState.initial(Feature.has(features, Feature.RING_PACKED));
+    }
+
+    QueueConfig config(long features) {
+        return new QueueConfig(
+                setup.size(),
+                setup.descriptorAddress(),
+                setup.driverAddress(),
+                setup.deviceAddress(),
+                features,
+                stateFor(features),
+                inflight);
+    }
+
+    static @Nullable EventFd duplicate(@Nullable EventFd event) throws IOException {
+        return event == null ? null : EventFd.adopt(event.fd().duplicate());
+    }
+
+    /** Makes the descriptors by which relay and device wake each other. */
+    EventFd openDeviceKick() throws IOException {
+        EventFd made = EventFd.create("relay's kick of queue " + index);
+        deviceKick = made;
+        return made;
+    }
+
+    EventFd openDeviceCall() throws IOException {
+        EventFd made = EventFd.create("relay's call of queue " + index);
+        deviceCall = made;
+        return made;
+    }
+
+    void closeDeviceEvents() {
+        if (deviceKick != null) {
+            deviceKick.close();
+            deviceKick = null;
+        }
+        if (deviceCall != null) {
+            deviceCall.close();
+            deviceCall = null;
+        }
+    }
+
+    /** Starts the device on the guest's ring. */
+    void startOn(VdpaDevice device, long features) throws IOException {
+        device.queueSize(index, setup.size());
+        device.queueAddresses(index, setup.descriptorAddress(), setup.driverAddress(), setup.deviceAddress());
+        device.queueState(index, stateFor(features));
+        device.queueInflight(index, inflight);
+        if (!carried.isEmpty()) {
+            device.carryOver(index, carried, carriedSettled);
+            carried = InflightRequests.none();
+        }
+        device.queueKick(index, duplicate(kick));
+        device.queueCall(index, duplicate(call));
+        device.queueReady(index, true);
+    }
+
+    /** Settles the device's side of the relay; the device does not start yet. */
+    void connect(VdpaDevice device, DriverRings rings, EventFd kickOfDevice, EventFd callOfDevice) throws IOException {
+        device.queueSize(index, rings.size());
+        device.queueAddresses(index, rings.descriptorAddress(), rings.driverAddress(), rings.deviceAddress());
+        device.queueState(index, QueueState.initial(rings.packed()));
+        device.queueInflight(index, null);
+        device.queueKick(index, duplicate(kickOfDevice));
+        device.queueCall(index, duplicate(callOfDevice));
+    }
+
+    /** Forgets everything the driver set; kick and call are the front-end's and stay. */
+    void reset(int initialSize) {
+        setup = new QueueSetup(initialSize, 0, 0, 0);
+        state = null;
+        inflight = null;
+        carried = InflightRequests.none();
+        ready = false;
+    }
+
+    void closeDescriptors() {
+        closeDeviceEvents();
+        if (kick != null) {
+            kick.close();
+            kick = null;
+        }
+        if (call != null) {
+            call.close();
+            call = null;
+        }
+    }
+}
