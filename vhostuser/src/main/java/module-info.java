@@ -4,5 +4,6 @@ module io.fairlead.vhostuser {
     requires transitive io.fairlead.vdpa;
     requires org.slf4j;
 
+    exports io.fairlead.vhostuser.client;
     exports io.fairlead.vhostuser.server;
 }

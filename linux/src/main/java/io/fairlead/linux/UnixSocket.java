@@ -75,8 +75,21 @@ public final class UnixSocket implements AutoCloseable {
 
     /** Connects to a listener; waits while its queue of connections is full. */
     public static UnixSocket connect(Path path) throws IOException {
+        return connect(path, 0);
+    }
+
+    /**
+     * Connects to a listener, and waits a limited time where its queue of connections is full.
+     *
+     * @param timeoutMillis 0 for no limit; also the socket's {@link #sendTimeout} from then on
+     * @throws LinuxException with EAGAIN after the timeout
+     */
+    public static UnixSocket connect(Path path, int timeoutMillis) throws IOException {
         Fd socket = newSocket(path.toString());
         try (Arena arena = Arena.ofConfined()) {
+            if (timeoutMillis > 0) {
+                timeout(socket, SO_SNDTIMEO, "setsockopt(SO_SNDTIMEO)", timeoutMillis);
+            }
             MemorySegment address = SocketAddress.of(path, arena);
             int result;
             do {
@@ -267,6 +280,10 @@ public final class UnixSocket implements AutoCloseable {
     }
 
     private void timeout(int option, String call, int millis) throws LinuxException {
+        timeout(fd, option, call, millis);
+    }
+
+    private static void timeout(Fd fd, int option, String call, int millis) throws LinuxException {
         int raw = fd.beginUse();
         try {
             MemorySegment timeval = Libc.scratch();

@@ -74,6 +74,15 @@ public final class Payload {
                     payload.get(U64, 32));
         }
 
+        public void write(MemorySegment payload) {
+            payload.set(U32, 0, index);
+            payload.set(U32, 4, flags);
+            payload.set(U64, 8, descriptor);
+            payload.set(U64, 16, used);
+            payload.set(U64, 24, available);
+            payload.set(U64, 32, log);
+        }
+
         /** Whether the rings lie at the same place; flags and log address may differ. */
         public boolean hasRingsOf(VringAddress other) {
             return descriptor == other.descriptor && used == other.used && available == other.available;
@@ -84,6 +93,11 @@ public final class Payload {
     public record Log(long byteCount, long fileOffset) {
         public static Log read(MemorySegment payload) {
             return new Log(payload.get(U64, 0), payload.get(U64, 8));
+        }
+
+        public void write(MemorySegment payload) {
+            payload.set(U64, 0, byteCount);
+            payload.set(U64, 8, fileOffset);
         }
     }
 
@@ -96,6 +110,13 @@ public final class Payload {
                     payload.get(U64, offset + 16),
                     payload.get(U64, offset + 24));
         }
+
+        public void write(MemorySegment payload, long offset) {
+            payload.set(U64, offset, guestAddress);
+            payload.set(U64, offset + 8, byteCount);
+            payload.set(U64, offset + 16, userAddress);
+            payload.set(U64, offset + 24, fileOffset);
+        }
     }
 
     /** What part of the configuration space is meant. */
@@ -107,6 +128,12 @@ public final class Payload {
                         .formatted(config.byteCount, config.offset, payload.byteSize() - CONFIG_BYTES));
             }
             return config;
+        }
+
+        public void write(MemorySegment payload) {
+            payload.set(U32, 0, offset);
+            payload.set(U32, 4, byteCount);
+            payload.set(U32, 8, flags);
         }
     }
 

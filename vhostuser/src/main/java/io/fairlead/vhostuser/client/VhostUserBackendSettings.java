@@ -1,0 +1,114 @@
+package io.fairlead.vhostuser.client;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+
+/**
+ * How a device behind another daemon's socket is to be taken. What vhost-user does not tell (the virtio type, the size of
+ * the configuration space, the largest ring) is told here.
+ *
+ * @param socket where the daemon listens
+ * @param deviceId the virtio type of what it serves
+ * @param queueCount queues to use; 0 for as many as the daemon has
+ * @param maxQueueSize most entries of a queue, a power of two up to 32768
+ * @param configByteCount bytes of the configuration space; 0 for what is usual for the type
+ * @param identity as {@link io.fairlead.vdpa.VdpaDevice#identity}
+ * @param dirtyLog whether the daemon's own dirty log may be used, where it has one
+ * @param answerTimeout how long the daemon may take for an answer
+ * @param drainTimeout how long its requests under way may take when a queue stops
+ */
+public record VhostUserBackendSettings(
+        Path socket,
+        int deviceId,
+        int queueCount,
+        int maxQueueSize,
+        int configByteCount,
+        Map<String, String> identity,
+        boolean dirtyLog,
+        Duration answerTimeout,
+        Duration drainTimeout) {
+    /** A ring's index is a byte in the protocol. */
+    public static final int MAX_QUEUES = 256;
+
+    static final int MAX_CONFIG_BYTES = 256;
+
+    /** @throws IllegalArgumentException where a value is not allowed: says which, and what is */
+    public VhostUserBackendSettings {
+        identity = Map.copyOf(identity);
+        if (deviceId < 1 || deviceId > 0xffff) {
+            throw new IllegalArgumentException("type: virtio id %d is not in 1..65535".formatted(deviceId));
+        }
+        if (queueCount < 0 || queueCount > MAX_QUEUES) {
+            throw new IllegalArgumentException("queues: %d is not in 1..%d".formatted(queueCount, MAX_QUEUES));
+        }
+        if (maxQueueSize < 2 || maxQueueSize > 32768 || Integer.bitCount(maxQueueSize) != 1) {
+            throw new IllegalArgumentException(
+                    "queue-size: %d is not a power of two in 2..32768".formatted(maxQueueSize));
+        }
+        if (configByteCount < 0 || configByteCount > MAX_CONFIG_BYTES) {
+            throw new IllegalArgumentException(
+                    "config-bytes: %d is not in 0..%d".formatted(configByteCount, MAX_CONFIG_BYTES));
+        }
+    }
+
+    /** All queues of the daemon, with at most 1024 entries each; 10 seconds for answers, 30 for what is under way. */
+    public static VhostUserBackendSettings of(Path socket, int deviceId) {
+        return new VhostUserBackendSettings(
+                socket, deviceId, 0, 1024, 0, Map.of(), true, Duration.ofSeconds(10), Duration.ofSeconds(30));
+    }
+
+    public VhostUserBackendSettings withQueueCount(int value) {
+        return new VhostUserBackendSettings(
+                socket,
+                deviceId,
+                value,
+                maxQueueSize,
+                configByteCount,
+                identity,
+                dirtyLog,
+                answerTimeout,
+                drainTimeout);
+    }
+
+    public VhostUserBackendSettings withMaxQueueSize(int value) {
+        return new VhostUserBackendSettings(
+                socket, deviceId, queueCount, value, configByteCount, identity, dirtyLog, answerTimeout, drainTimeout);
+    }
+
+    public VhostUserBackendSettings withConfigByteCount(int value) {
+        return new VhostUserBackendSettings(
+                socket, deviceId, queueCount, maxQueueSize, value, identity, dirtyLog, answerTimeout, drainTimeout);
+    }
+
+    public VhostUserBackendSettings withIdentity(Map<String, String> value) {
+        return new VhostUserBackendSettings(
+                socket,
+                deviceId,
+                queueCount,
+                maxQueueSize,
+                configByteCount,
+                value,
+                dirtyLog,
+                answerTimeout,
+                drainTimeout);
+    }
+
+    public VhostUserBackendSettings withDirtyLog(boolean value) {
+        return new VhostUserBackendSettings(
+                socket,
+                deviceId,
+                queueCount,
+                maxQueueSize,
+                configByteCount,
+                identity,
+                value,
+                answerTimeout,
+                drainTimeout);
+    }
+
+    public VhostUserBackendSettings withTimeouts(Duration answer, Duration drain) {
+        return new VhostUserBackendSettings(
+                socket, deviceId, queueCount, maxQueueSize, configByteCount, identity, dirtyLog, answer, drain);
+    }
+}
