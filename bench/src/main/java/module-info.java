@@ -7,4 +7,5 @@ module io.fairlead.bench {
 
     exports io.fairlead.bench;
     exports io.fairlead.bench.blk;
+    exports io.fairlead.bench.migrate;
 }

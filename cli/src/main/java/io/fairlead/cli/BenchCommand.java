@@ -4,6 +4,8 @@ import io.fairlead.bench.BenchProgress;
 import io.fairlead.bench.BenchReport;
 import io.fairlead.bench.blk.BlkBench;
 import io.fairlead.bench.blk.BlkBenchOptions;
+import io.fairlead.bench.migrate.MigrateBench;
+import io.fairlead.bench.migrate.MigrateBenchOptions;
 import io.fairlead.testbed.Progress;
 import io.fairlead.testbed.Testbed;
 import java.io.Console;
@@ -15,6 +17,7 @@ import java.util.List;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -33,7 +36,7 @@ final class BenchCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "what to measure is missing: blk");
+        throw new ParameterException(spec.commandLine(), "what to measure is missing: blk or migrate");
     }
 
     @Command(
@@ -87,16 +90,66 @@ final class BenchCommand implements Runnable {
             }
             BenchReport report = BlkBench.run(
                     options.withSelect(Pattern.compile(only)), BenchProgress.toTerminal(System.err, isTerminal()));
-            System.out.print(report.text());
-            System.out.flush();
-            if (json != null) {
-                Files.writeString(json, report.json());
-            }
-            if (markdown != null) {
-                Files.writeString(markdown, report.markdown());
-            }
+            publish(report, json, markdown);
         }
         return 0;
+    }
+
+    @Command(
+            name = "migrate",
+            description = "Migrations of a busy guest with one disk: downtime, beside QEMU's own virtio-blk.",
+            mixinStandardHelpOptions = true,
+            footer = {
+                "",
+                "Rows are medians of moves in turn. 'held' says whether the design's bar is met; the exit code does not",
+                "depend on it. All rounds take about ten minutes where guests are emulated."
+            })
+    int migrate(
+            @Mixin TestbedMixin guests,
+            @Option(names = "--rounds", paramLabel = "N", description = "Moves with each kind of disk.") @Nullable
+                    Integer rounds,
+            @Option(names = "--quick", description = "A smoke test of one move each; its figures are of no worth.")
+                    boolean quick,
+            @Option(
+                            names = "--dir",
+                            paramLabel = "FOLDER",
+                            defaultValue = "${sys:java.io.tmpdir}",
+                            description = "Where the images are made: a real disk. Default: ${DEFAULT-VALUE}")
+                    Path folder,
+            @Option(names = "--json", paramLabel = "FILE", description = "Write the rows as JSON, too.") @Nullable
+                    Path json,
+            @Option(
+                            names = "--markdown",
+                            paramLabel = "FILE",
+                            description = "Write table and machine as Markdown, too.")
+                    @Nullable
+                    Path markdown)
+            throws IOException, InterruptedException {
+        try (Testbed testbed = guests.open(Progress.toStandardError())) {
+            List<String> self = OwnCommand.line();
+            MigrateBenchOptions options = quick
+                    ? MigrateBenchOptions.quick(folder, guests.release(), self)
+                    : MigrateBenchOptions.full(folder, guests.release(), self);
+            if (rounds != null) {
+                options = options.withRounds(rounds);
+            }
+            publish(
+                    MigrateBench.run(options, testbed, BenchProgress.toTerminal(System.err, isTerminal())),
+                    json,
+                    markdown);
+        }
+        return 0;
+    }
+
+    private static void publish(BenchReport report, @Nullable Path json, @Nullable Path markdown) throws IOException {
+        System.out.print(report.text());
+        System.out.flush();
+        if (json != null) {
+            Files.writeString(json, report.json());
+        }
+        if (markdown != null) {
+            Files.writeString(markdown, report.markdown());
+        }
     }
 
     @SuppressWarnings("SystemConsoleNull") // null is still allowed, and NullAway knows it

@@ -6,10 +6,10 @@ import io.fairlead.bench.BenchRow;
 import io.fairlead.bench.BenchTable;
 import io.fairlead.bench.Cleanup;
 import io.fairlead.bench.Machine;
+import io.fairlead.bench.TemporaryFolder;
 import io.fairlead.testbed.blkio.BlkioLibrary;
 import io.fairlead.testbed.blkio.StorageDaemon;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -17,7 +17,6 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
 
 /**
  * Measures Fairlead's software disk beside qemu-storage-daemon: both serve the same file by vhost-user, libblkio drives
@@ -233,23 +232,6 @@ public final class BlkBench {
             long nanosEach = run == 0 ? 0 : (now - firstNanos) / run;
             progress.run(run + 1, runs, what, Duration.ofNanos(nanosEach * (runs - run)));
             run++;
-        }
-    }
-
-    /** A folder for one benchmark, deleted with its files (it has no folders in it). */
-    private record TemporaryFolder(Path path) implements AutoCloseable {
-        static TemporaryFolder create(Path parent) throws IOException {
-            return new TemporaryFolder(Files.createTempDirectory(parent, "fairlead-bench"));
-        }
-
-        @Override
-        public void close() throws IOException {
-            try (Stream<Path> files = Files.list(path)) {
-                for (Path file : files.toList()) {
-                    Files.deleteIfExists(file);
-                }
-            }
-            Files.delete(path);
         }
     }
 }

@@ -1,0 +1,166 @@
+package io.fairlead.bench.migrate;
+
+import io.fairlead.bench.BenchProgress;
+import io.fairlead.bench.BenchReport;
+import io.fairlead.bench.BenchRow;
+import io.fairlead.bench.Cleanup;
+import io.fairlead.bench.Machine;
+import io.fairlead.bench.TemporaryFolder;
+import io.fairlead.qemu.MigrationProgress;
+import io.fairlead.testbed.Guest;
+import io.fairlead.testbed.GuestSpec;
+import io.fairlead.testbed.Heartbeat;
+import io.fairlead.testbed.MigratingGuest;
+import io.fairlead.testbed.Testbed;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * Measures how long a busy guest stands still when it moves between two QEMUs: with a disk of Fairlead at both ends, and
+ * with QEMU's own virtio-blk, in turn. For each move a guest is booted; Fairlead's daemons stay.
+ */
+public final class MigrateBench {
+    private static final Duration PATIENCE = Duration.ofMinutes(4);
+    private static final Duration AFTER = Duration.ofSeconds(2);
+    private static final double NANOS_PER_MILLI = 1e6;
+    private static final double NANOS_PER_SECOND = 1e9;
+    private static final double BYTES_PER_MIB = 1 << 20;
+
+    private final MigrateBenchOptions options;
+    private final Testbed testbed;
+    private final BenchProgress progress;
+    private final LoadedGuest guest;
+    private final MigrateResults results = new MigrateResults();
+
+    private MigrateBench(MigrateBenchOptions options, Testbed testbed, BenchProgress progress) throws IOException {
+        this.options = options;
+        this.testbed = testbed;
+        this.progress = progress;
+        this.guest = LoadedGuest.of(testbed);
+    }
+
+    /** Measures with QEMU's own migration on both sides. */
+    public static BenchReport run(MigrateBenchOptions options, Testbed testbed, BenchProgress progress)
+            throws IOException, InterruptedException {
+        return run(options, testbed, new PlainMover(), progress);
+    }
+
+    /**
+     * Measures. Children and files are gone at the end, also where the JVM is ended before it (but for SIGKILL).
+     *
+     * @param mover who moves the guests that have a disk of Fairlead
+     * @throws IOException where a guest does not boot or does not move, or its disk failed
+     */
+    public static BenchReport run(MigrateBenchOptions options, Testbed testbed, Mover mover, BenchProgress progress)
+            throws IOException, InterruptedException {
+        MigrateBench bench = new MigrateBench(options, testbed, progress);
+        Map<String, String> machine = Machine.describe(options.folder());
+        machine.put("QEMU", testbed.qemu(options.release()).version().toString());
+        machine.put("accelerator", testbed.accelerator(options.release()).name());
+        Instant start = Instant.now();
+        try (Cleanup cleanup = new Cleanup()) {
+            bench.measure(cleanup, mover);
+        }
+        List<BenchRow> rows = bench.results.rows();
+        return new BenchReport(
+                "Migration: a disk of Fairlead beside QEMU's own",
+                "./fairlead bench migrate --rounds " + options.rounds(),
+                start,
+                machine,
+                bench.notes(mover),
+                rows,
+                List.of(bench.results.table()));
+    }
+
+    private List<String> notes(Mover mover) throws IOException {
+        List<String> notes = new ArrayList<>(
+                List.of(
+                        "%d moves with each kind of disk, in turn, after one that does not count; medians, in parentheses the least and the greatest move."
+                                .formatted(options.rounds()),
+                        "Each move has a guest of its own, %d MiB, 2 processors, one disk with one queue, past the page cache. In it fio reads and writes 4 KiB blocks at random, %d in flight, and two hearts beat."
+                                .formatted(options.memoryMib(), LoadedGuest.DEPTH),
+                        "Guests with a disk of Fairlead are moved by %s, those with QEMU's own virtio-blk (cache.direct=on, aio=io_uring) by plain QMP: one TCP stream over loopback, at most 1 GiB/s, downtime limit 300 ms."
+                                .formatted(mover.label()),
+                        "Outages are by the host's clock: the longest pause in what a process in the guest writes to a serial port. They have in them what an emulated processor needs to translate its code anew at the destination."));
+        if (Machine.isInMemory(options.folder())) {
+            notes.add("The images are in memory (tmpfs), where O_DIRECT means nothing.");
+        }
+        return notes;
+    }
+
+    private void measure(Cleanup cleanup, Mover mover) throws IOException, InterruptedException {
+        Path folder = cleanup.add(TemporaryFolder.create(options.folder())).path();
+        List<Contender> contenders = new ArrayList<>();
+        for (Contender.Kind kind : Contender.Kind.values()) {
+            progress.step("Making the disk of " + kind.label());
+            Path image = folder.resolve(kind.label() + ".img");
+            guest.makeImage(testbed, image);
+            contenders.add(Contender.start(
+                    kind, options, image, folder, kind == Contender.Kind.FAIRLEAD ? mover : new PlainMover(), cleanup));
+        }
+        int runs = (options.rounds() + 1) * contenders.size();
+        int run = 0;
+        long startNanos = System.nanoTime();
+        for (int round = 0; round <= options.rounds(); round++) {
+            List<Contender> order = new ArrayList<>(contenders);
+            Collections.rotate(order, round);
+            for (Contender contender : order) {
+                long each = run == 0 ? 0 : (System.nanoTime() - startNanos) / run;
+                progress.run(run + 1, runs, "move, " + contender.kind().label(), Duration.ofNanos(each * (runs - run)));
+                run++;
+                MoveFigures figures = move(contender, round % 2);
+                // Nobody has compiled or loaded anything in the first round.
+                if (round > 0) {
+                    results.add(contender.kind(), figures);
+                }
+            }
+        }
+    }
+
+    private MoveFigures move(Contender contender, int from) throws IOException, InterruptedException {
+        GuestSpec spec = guest.spec(options);
+        contender.attach(spec, from, false);
+        GuestSpec there = spec.destination();
+        contender.attach(there, 1 - from, true);
+        try (MigratingGuest moving = MigratingGuest.start(testbed, spec);
+                Heartbeat heart = Heartbeat.listen(moving.current(), 0);
+                Heartbeat disk = Heartbeat.listen(moving.current(), 1)) {
+            JsonNode _ = moving.awaitLine(line -> line.path("at").asString("").equals("busy"), PATIENCE);
+            Guest destination = moving.startDestination(there);
+            long beforeNanos = System.nanoTime();
+            TimeUnit.NANOSECONDS.sleep(options.settling().toNanos());
+            long startNanos = System.nanoTime();
+            MigrationProgress end = contender.mover().move(moving.current(), destination);
+            moving.moved();
+            TimeUnit.NANOSECONDS.sleep(AFTER.toNanos());
+            long endNanos = System.nanoTime();
+            moving.send("report");
+            checkGuest(moving.awaitLine(line -> line.has("kernelErrors"), PATIENCE));
+            return new MoveFigures(
+                    end.downtimeMillis(),
+                    heart.longestGap(startNanos, endNanos).nanos() / NANOS_PER_MILLI,
+                    disk.longestGap(startNanos, endNanos).nanos() / NANOS_PER_MILLI,
+                    end.totalMillis(),
+                    end.transferredBytes() / BYTES_PER_MIB,
+                    disk.countBetween(beforeNanos, startNanos) * NANOS_PER_SECOND / (startNanos - beforeNanos));
+        } catch (IOException | IllegalStateException e) {
+            throw new IOException(
+                    "the guest with a disk of %s: %s".formatted(contender.kind().label(), e.getMessage()), e);
+        }
+    }
+
+    private static void checkGuest(JsonNode report) throws IOException {
+        if (report.path("kernelErrors").asInt(-1) != 0
+                || report.path("loadRuns").asInt(0) != 1) {
+            throw new IOException("its kernel complained or its load ended: " + report);
+        }
+    }
+}

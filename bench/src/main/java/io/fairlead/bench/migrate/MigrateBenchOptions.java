@@ -1,0 +1,48 @@
+package io.fairlead.bench.migrate;
+
+import io.fairlead.testbed.QemuRelease;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+
+/**
+ * What to measure, and with what.
+ *
+ * @param rounds how often a guest moves with each kind of disk, from 1
+ * @param release of QEMU
+ * @param memoryMib of the guest
+ * @param settling load before each move
+ * @param folder where the disks' images are made; a real disk, for O_DIRECT
+ * @param fairlead how to start the fairlead command
+ */
+public record MigrateBenchOptions(
+        int rounds, QemuRelease release, int memoryMib, Duration settling, Path folder, List<String> fairlead) {
+    private static final int MIN_MEMORY_MIB = 256;
+
+    public MigrateBenchOptions {
+        fairlead = List.copyOf(fairlead);
+        if (rounds < 1) {
+            throw new IllegalArgumentException("rounds: at least 1, not " + rounds);
+        }
+        if (memoryMib < MIN_MEMORY_MIB) {
+            throw new IllegalArgumentException("memory: at least " + MIN_MEMORY_MIB + " MiB, not " + memoryMib);
+        }
+        if (settling.isNegative()) {
+            throw new IllegalArgumentException("settling: not negative: " + settling);
+        }
+    }
+
+    /** Nine rounds: about ten minutes. */
+    public static MigrateBenchOptions full(Path folder, QemuRelease release, List<String> fairlead) {
+        return new MigrateBenchOptions(9, release, 512, Duration.ofSeconds(3), folder, fairlead);
+    }
+
+    /** Whether it works at all: a minute, and figures of no worth. */
+    public static MigrateBenchOptions quick(Path folder, QemuRelease release, List<String> fairlead) {
+        return new MigrateBenchOptions(1, release, 256, Duration.ofMillis(500), folder, fairlead);
+    }
+
+    public MigrateBenchOptions withRounds(int value) {
+        return new MigrateBenchOptions(value, release, memoryMib, settling, folder, fairlead);
+    }
+}

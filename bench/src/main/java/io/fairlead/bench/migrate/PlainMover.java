@@ -1,0 +1,38 @@
+package io.fairlead.bench.migrate;
+
+import io.fairlead.qemu.IncomingMigration;
+import io.fairlead.qemu.MigrationAddress;
+import io.fairlead.qemu.MigrationOptions;
+import io.fairlead.qemu.MigrationProgress;
+import io.fairlead.qemu.OutgoingMigration;
+import io.fairlead.qemu.Qmp;
+import io.fairlead.testbed.Guest;
+import java.io.IOException;
+import java.time.Duration;
+import tools.jackson.databind.JsonNode;
+
+/** QEMU's own migration and nothing else, by its monitors: over loopback, with {@code cont} as soon as all is loaded. */
+final class PlainMover implements Mover {
+    private static final Duration TIMEOUT = Duration.ofMinutes(2);
+    private static final long BANDWIDTH = 1L << 30;
+    private static final Duration DOWNTIME_LIMIT = Duration.ofMillis(300);
+
+    @Override
+    public String label() {
+        return "plain QMP";
+    }
+
+    @Override
+    public MigrationProgress move(Guest source, Guest destination) throws IOException, InterruptedException {
+        MigrationOptions options =
+                MigrationOptions.plain().withMaxBandwidth(BANDWIDTH).withDowntimeLimit(DOWNTIME_LIMIT);
+        Qmp from = source.machine().qmp();
+        Qmp to = destination.machine().qmp();
+        try (IncomingMigration incoming = IncomingMigration.listen(to, options, MigrationAddress.tcp("127.0.0.1", 0));
+                OutgoingMigration outgoing = OutgoingMigration.start(from, options, incoming.address())) {
+            MigrationProgress _ = incoming.awaitLoaded(TIMEOUT);
+            JsonNode _ = to.execute("cont");
+            return outgoing.awaitCompleted(TIMEOUT);
+        }
+    }
+}
