@@ -11,6 +11,7 @@ import io.fairlead.linux.LinuxException;
 import io.fairlead.linux.Mapping;
 import io.fairlead.qemu.VhostUserDevice;
 import io.fairlead.vdpa.QueueStatistics;
+import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoopGroup;
 import io.fairlead.vhostuser.server.VhostUserEndpoint;
 import io.fairlead.vhostuser.server.VhostUserServer;
@@ -19,6 +20,7 @@ import java.io.RandomAccessFile;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /** Disks served from within the test's process. Checks at its end that no descriptor and no mapping is left. */
 final class SoftwareDisks implements AutoCloseable {
@@ -56,8 +58,14 @@ final class SoftwareDisks implements AutoCloseable {
     }
 
     Disk serve(String name, BlkSettings settings) throws IOException {
+        return serve(name, settings, device -> device);
+    }
+
+    /** @param shown makes of the device what its clients see */
+    Disk serve(String name, BlkSettings settings, UnaryOperator<VdpaDevice> shown) throws IOException {
         BlkDevice device = BlkDevice.create(name, settings, loops);
-        Disk disk = new Disk(device, server.serve(device, folder.resolve(name + ".sock")), settings.path());
+        VhostUserEndpoint endpoint = server.serve(shown.apply(device), folder.resolve(name + ".sock"));
+        Disk disk = new Disk(device, endpoint, settings.path());
         disks.add(disk);
         return disk;
     }
