@@ -14,7 +14,9 @@ import io.fairlead.virtio.GuestFaultException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,6 +37,17 @@ final class Session implements DeviceListener {
     /** QEMU shows a region for each piece of plugged memory; the kernel's own limit for KVM slots is of this order. */
     private static final int MAX_MEMORY_SLOTS = 509;
 
+    /** With these a client sets the device up anew. */
+    private static final Set<Request> SETUP = EnumSet.of(
+            Request.SET_FEATURES,
+            Request.SET_STATUS,
+            Request.SET_VRING_NUM,
+            Request.SET_VRING_ADDR,
+            Request.SET_VRING_BASE,
+            Request.SET_VRING_KICK,
+            Request.SET_VRING_ENABLE,
+            Request.SET_INFLIGHT_FD);
+
     private final VdpaDevice device;
     private final Connection connection;
     private final SessionMemory memory;
@@ -43,6 +56,9 @@ final class Session implements DeviceListener {
     private final Object channelLock = new Object();
     private @Nullable BackendChannel channel;
     private long protocolFeatures;
+
+    /** The client wrote a status of 0; the device is reset when the client goes on (see {@link #setStatus}). */
+    private boolean resetDue;
 
     Session(VdpaDevice device, Connection connection) {
         this.device = device;
@@ -113,12 +129,15 @@ final class Session implements DeviceListener {
             case GET_CONFIG -> answerConfig();
             case GET_INFLIGHT_FD -> rings.answerInflight();
             case GET_MAX_MEM_SLOTS -> connection.reply(MAX_MEMORY_SLOTS);
-            case GET_STATUS -> connection.reply(device.status());
+            case GET_STATUS -> connection.reply(resetDue ? 0 : device.status());
             default -> throw new IllegalStateException(request + " has no answer");
         }
     }
 
     private void handle(Request request) throws IOException, ProtocolException, GuestFaultException {
+        if (resetDue && SETUP.contains(request)) {
+            resetDevice();
+        }
         switch (request) {
             case SET_FEATURES -> setFeatures(Payload.u64(connection.payload()));
             case SET_PROTOCOL_FEATURES -> setProtocolFeatures(Payload.u64(connection.payload()));
@@ -210,11 +229,18 @@ final class Session implements DeviceListener {
         log.enabled(Feature.has(features, Feature.VHOST_LOG_ALL));
     }
 
+    /**
+     * A status of 0 resets the device, but not at once where its rings were stopped before: QEMU writes it whenever a machine
+     * stops, also for its migration, and then the device's state is still to be taken, and nothing may wait for what is in
+     * flight.
+     */
     private void setStatus(long status) throws IOException, ProtocolException {
         if (status < 0 || status > 0xff) {
             throw new ProtocolException("device status 0x%x is not a byte".formatted(status));
         }
-        if (status == 0) {
+        if (status == 0 && !rings.anyReady()) {
+            resetDue = true;
+        } else if (status == 0) {
             resetDevice();
         } else {
             device.status((int) status);
@@ -222,6 +248,7 @@ final class Session implements DeviceListener {
     }
 
     private void resetDevice() throws IOException {
+        resetDue = false;
         device.reset();
         rings.forget();
         log.end();

@@ -144,6 +144,30 @@ class VhostUserServerTest {
     }
 
     @Test
+    void aStatusOfZeroAfterTheRingsStoppedLeavesTheStateToBeTaken() throws Exception {
+        try (ServedDisk disks = new ServedDisk(folder);
+                TestClient client = disks.connect()) {
+            client.negotiate(FEATURES);
+            DriverQueue queue = client.start(16, FEATURES, QueueState.initial(false));
+            assertThat(client.acknowledged(Request.SET_STATUS, TestClient.u64(15)))
+                    .isZero();
+            disks.checkRead(client, queue, 1);
+            int base = base(client.ask(Request.GET_VRING_BASE, TestClient.state(0, 0)));
+            assertThat(client.acknowledged(Request.SET_STATUS, TestClient.u64(0)))
+                    .isZero();
+            assertThat(client.askU64(Request.GET_STATUS)).as("as written").isZero();
+            assertThat(disks.disk.driverFeatures()).isEqualTo(FEATURES);
+            assertThat(disks.disk.status()).isEqualTo(15);
+            assertThat(disks.disk.queueState(0)).isEqualTo(queue.state());
+            assertThat(client.acknowledged(
+                            Request.SET_FEATURES, TestClient.u64(FEATURES | Feature.VHOST_USER_PROTOCOL_FEATURES)))
+                    .isZero();
+            assertThat(disks.disk.status()).as("when the client goes on").isZero();
+            disks.checkRead(client, client.start(16, FEATURES, VringBase.decode(base, false)), 2);
+        }
+    }
+
+    @Test
     void clientsComeAndGoOneAtATime() throws Exception {
         try (ServedDisk disks = new ServedDisk(folder)) {
             assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(disks.endpoint.path())))
