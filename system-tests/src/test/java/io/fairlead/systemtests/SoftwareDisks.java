@@ -42,7 +42,12 @@ final class SoftwareDisks implements AutoCloseable {
     record Disk(BlkDevice device, VhostUserEndpoint endpoint, Path image) {
         /** QEMU's device for it, with all its queues. */
         VhostUserDevice forMachine() {
-            return VhostUserDevice.blk(device.name(), endpoint.path()).with("num-queues", device.queueCount());
+            return forMachine(device.name());
+        }
+
+        /** @param id in QEMU */
+        VhostUserDevice forMachine(String id) {
+            return VhostUserDevice.blk(id, endpoint.path()).with("num-queues", device.queueCount());
         }
 
         QueueStatistics.Snapshot statistics() {

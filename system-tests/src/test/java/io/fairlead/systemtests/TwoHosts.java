@@ -1,0 +1,203 @@
+package io.fairlead.systemtests;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.fairlead.devices.blk.BlkSettings;
+import io.fairlead.qemu.IncomingMigration;
+import io.fairlead.qemu.MigrationAddress;
+import io.fairlead.qemu.MigrationOptions;
+import io.fairlead.qemu.MigrationProgress;
+import io.fairlead.qemu.OutgoingMigration;
+import io.fairlead.qemu.Qmp;
+import io.fairlead.testbed.DeviceWrittenReads;
+import io.fairlead.testbed.GuestResult;
+import io.fairlead.testbed.GuestSpec;
+import io.fairlead.testbed.MigratingGuest;
+import io.fairlead.testbed.QemuRelease;
+import io.fairlead.vdpa.VdpaDevice;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.function.UnaryOperator;
+import org.awaitility.Awaitility;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * Two hosts in one process and a guest that goes to and fro between them under load. Each host has a device of its own
+ * over each image, of which only one is in use at a time.
+ */
+final class TwoHosts implements AutoCloseable {
+    static final int READERS = 3;
+    private static final int READ_MIB = 24;
+    private static final int BUFFER_MIB = 4;
+    private static final int WRITTEN_MIB = 4;
+    private static final int MEMORY_MIB = 512;
+    private static final long SEED = 20;
+
+    /** So that memory is sent in several passes while the readers read on. */
+    private static final long BANDWIDTH_BYTES_PER_SECOND = 100_000_000;
+
+    private static final Duration DOWNTIME_LIMIT = Duration.ofMillis(500);
+
+    /** Rounds of writing and reading back, each reported; and what became of all at the end. */
+    private static final String WRITER = """
+            writer() {
+                wrong=0; written=0
+                while [ ! -e /tmp/reads/stop ]; do
+                    dd if=/dev/urandom of=/tmp/written bs=1M count=MIB 2>/dev/null
+                    dd if=/tmp/written of=/dev/vdb bs=64k seek=START oflag=direct conv=notrunc 2>/dev/null
+                    dd if=/dev/vdb bs=64k skip=START count=COUNT iflag=direct 2>/dev/null >/tmp/back
+                    cmp -s /tmp/written /tmp/back || wrong=$((wrong + 1))
+                    written=$((written + 1))
+                    emit "{\\"round\\":$written}"
+                done
+                emit "{\\"written\\":$written,\\"wrong\\":$wrong}"
+            }
+            """.replace("MIB", Integer.toString(WRITTEN_MIB))
+            .replace("START", Integer.toString(READERS * READ_MIB * 16))
+            .replace("COUNT", Integer.toString(WRITTEN_MIB * 16));
+
+    private final Path folder;
+    private final boolean packed;
+    private final String machineType;
+    private final SoftwareDisks disks;
+    private final SoftwareDisks.Disk[] roots = new SoftwareDisks.Disk[2];
+    private final SoftwareDisks.Disk[] datas = new SoftwareDisks.Disk[2];
+    private int here;
+    private int migrations;
+    private @Nullable MigratingGuest guest;
+
+    /** @param shown makes of a device what QEMU sees */
+    TwoHosts(Path folder, boolean packed, String machineType, UnaryOperator<VdpaDevice> shown) throws IOException {
+        this.folder = folder;
+        this.packed = packed;
+        this.machineType = machineType;
+        Path root = folder.resolve("root.img");
+        Lab.TESTBED.copyRootImage(root);
+        byte[] content = new byte[(READERS * READ_MIB + WRITTEN_MIB) << 20];
+        new Random(SEED).nextBytes(content);
+        Path data = Files.write(folder.resolve("data.img"), content);
+        disks = new SoftwareDisks(folder);
+        for (int host = 0; host < 2; host++) {
+            roots[host] = disks.serve("root" + host, BlkSettings.of(root).withLocked(false), shown);
+            datas[host] = disks.serve(
+                    "data" + host, BlkSettings.of(data).withLocked(false).withQueueCount(2), shown);
+        }
+    }
+
+    private static String job() {
+        StringBuilder job = new StringBuilder(DeviceWrittenReads.FUNCTIONS).append(WRITER);
+        List<DeviceWrittenReads> readers = new ArrayList<>();
+        for (int i = 0; i < READERS; i++) {
+            readers.add(new DeviceWrittenReads("reader" + i, "/dev/vdb", i * READ_MIB, READ_MIB, BUFFER_MIB));
+        }
+        readers.forEach(reader -> job.append(reader.expect()));
+        readers.forEach(reader -> job.append(reader.start()));
+        return job.append("writer &\nwriter=$!\nemit '{\"at\":\"load\"}'\nreceive >/dev/null\n")
+                .append(DeviceWrittenReads.STOP)
+                .append("wait $writer\n")
+                .append(Lab.REPORT_KERNEL_ERRORS)
+                .toString();
+    }
+
+    private GuestSpec withDevices(GuestSpec spec) {
+        // The same ids on both hosts: QEMU's stream goes by them.
+        return spec.device(roots[here].forMachine("root"))
+                .device(datas[here].forMachine("data").with("packed", packed ? "on" : "off"));
+    }
+
+    private GuestSpec spec(QemuRelease release) {
+        return GuestSpec.job(job())
+                .name("moving")
+                .release(release)
+                .machineType(machineType)
+                .boot(GuestSpec.Boot.KERNEL)
+                .memoryMib(MEMORY_MIB)
+                .processors(2);
+    }
+
+    /** Boots the guest on the first host. */
+    void start(QemuRelease release) throws IOException, InterruptedException {
+        MigratingGuest started = MigratingGuest.start(Lab.TESTBED, withDevices(spec(release)));
+        guest = started;
+        Lab.await(started.current(), "load");
+    }
+
+    private MigratingGuest guest() {
+        MigratingGuest started = guest;
+        if (started == null) {
+            throw new IllegalStateException("no guest");
+        }
+        return started;
+    }
+
+    /** Moves the guest to the other host. */
+    MigrationProgress migrate(QemuRelease release) throws IOException, InterruptedException {
+        here = 1 - here;
+        MigrationOptions options = MigrationOptions.plain()
+                .withPauseBeforeSwitchover(false)
+                .withMaxBandwidth(BANDWIDTH_BYTES_PER_SECOND)
+                .withDowntimeLimit(DOWNTIME_LIMIT);
+        Qmp from = guest().current().machine().qmp();
+        Qmp to = guest().startDestination(withDevices(spec(release).destination()))
+                .machine()
+                .qmp();
+        MigrationAddress address = MigrationAddress.unix(folder.resolve("migration" + migrations++));
+        try (IncomingMigration incoming = IncomingMigration.listen(to, options, address);
+                OutgoingMigration outgoing = OutgoingMigration.start(from, options, incoming.address())) {
+            incoming.awaitLoaded(Lab.PATIENCE);
+            JsonNode _ = to.execute("cont");
+            MigrationProgress end = outgoing.awaitCompleted(Lab.PATIENCE);
+            guest().moved();
+            return end;
+        }
+    }
+
+    /** Waits until the load has gone on where the guest is: reads of many buffers, and a round of the writer. */
+    void load() {
+        long requests = datas[here].statistics().requests();
+        long rounds = rounds();
+        Awaitility.await()
+                .atMost(Lab.PATIENCE)
+                .until(() -> rounds() >= rounds + 2 && datas[here].statistics().requests() > requests + 200);
+    }
+
+    private long rounds() {
+        return guest().lines().stream().filter(line -> line.has("round")).count();
+    }
+
+    /** What the readers found so far that is not as the host wrote it. */
+    List<String> differences() {
+        return DeviceWrittenReads.totals(guest().lines()).differences();
+    }
+
+    /** Stops the load and lets the guest power off. */
+    GuestResult end() throws IOException, InterruptedException {
+        guest().send("stop");
+        return guest().awaitResult(Lab.PATIENCE);
+    }
+
+    /** That both hosts served, nothing failed, and the root file system is sound. */
+    void check() throws IOException, InterruptedException {
+        for (SoftwareDisks.Disk disk : List.of(roots[0], roots[1], datas[0], datas[1])) {
+            assertThat(disk.statistics().guestFaults()).isZero();
+            assertThat(disk.statistics().failedRequests()).isZero();
+        }
+        assertThat(datas[0].statistics().requests()).isPositive();
+        assertThat(datas[1].statistics().requests()).isPositive();
+        new RootImage(roots[0].image()).check();
+    }
+
+    @Override
+    public void close() throws IOException {
+        try (SoftwareDisks _ = disks;
+                MigratingGuest _ = guest) {
+            // The guest goes first.
+        }
+    }
+}
