@@ -1,10 +1,12 @@
 package io.fairlead.cli;
 
 import io.fairlead.devices.blk.BlkManagement;
+import io.fairlead.vdpa.ManagementDevice;
 import io.fairlead.vdpa.QueueStatistics;
 import io.fairlead.vdpa.Registry;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoopGroup;
+import io.fairlead.vhostuser.client.VhostUserManagement;
 import io.fairlead.vhostuser.server.VhostUserServer;
 import io.fairlead.virtio.DeviceId;
 import java.io.IOException;
@@ -16,10 +18,10 @@ import picocli.CommandLine.Option;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
-/** {@code fairlead serve}: software devices at vhost-user sockets, until a signal ends it. */
+/** {@code fairlead serve}: software devices and other daemons' at vhost-user sockets, until a signal ends it. */
 @Command(
         name = "serve",
-        description = "Serve software devices, each at a vhost-user socket of its own, until SIGINT or SIGTERM.",
+        description = "Serve devices, each at a vhost-user socket of its own, until SIGINT or SIGTERM.",
         mixinStandardHelpOptions = true,
         footerHeading = "%nExample:%n",
         footer = {
@@ -28,6 +30,9 @@ import tools.jackson.databind.node.ObjectNode;
             "QEMU then takes the disk by",
             "  -object memory-backend-memfd,id=mem,size=1G,share=on -machine memory-backend=mem \\",
             "  -chardev socket,id=c0,path=/tmp/disk0.sock -device vhost-user-blk-pci,chardev=c0,num-queues=4",
+            "",
+            "A disk of qemu-storage-daemon, whose own socket is /tmp/qsd.sock, is taken and presented by",
+            "  fairlead serve --device name=disk1,type=blk,socket=/tmp/disk1.sock,backend=/tmp/qsd.sock",
             "",
             "Sockets are made with mode 0600. When all of them listen, the line 'ready' is printed;",
             "at the end, what each queue served."
@@ -40,7 +45,9 @@ final class ServeCommand implements Callable<Integer> {
             description = {
                 "A device, as often as there are devices. name=, type= and socket= are needed; a comma in a value is"
                         + " doubled.",
-                "For type=blk: " + BlkManagement.ATTRIBUTES
+                "For type=blk: " + BlkManagement.ATTRIBUTES,
+                "With backend=SOCKET, the device of any type that another daemon serves there: "
+                        + VhostUserManagement.ATTRIBUTES
             })
     private List<String> devices = List.of();
 
@@ -62,10 +69,14 @@ final class ServeCommand implements Callable<Integer> {
         try (TerminationSignal signal = TerminationSignal.install();
                 EventLoopGroup loops = new EventLoopGroup(threads);
                 Registry registry = new Registry()) {
-            BlkManagement management = new BlkManagement("software", loops);
-            registry.register(management);
+            BlkManagement software = new BlkManagement("software", loops);
+            VhostUserManagement daemons = new VhostUserManagement("vhost-user", loops);
+            registry.register(software);
+            registry.register(daemons);
             try (VhostUserServer server = new VhostUserServer()) {
                 for (DeviceOption option : options) {
+                    ManagementDevice management =
+                            option.attributes().containsKey(VhostUserManagement.BACKEND) ? daemons : software;
                     VdpaDevice device =
                             registry.add(management.name(), option.name(), option.deviceId(), option.attributes());
                     server.serve(device, option.socket());

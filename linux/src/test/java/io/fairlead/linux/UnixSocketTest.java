@@ -260,6 +260,26 @@ class UnixSocketTest {
     }
 
     @Test
+    void aFullListenerIsWaitedForOnlySoLong() throws IOException {
+        Path path = folder.resolve("s");
+        List<UnixSocket> clients = new ArrayList<>();
+        try (UnixSocket listener = UnixSocket.listen(path, 0600)) {
+            assertThatThrownBy(() -> {
+                        for (int i = 0; i < 10_000; i++) {
+                            clients.add(UnixSocket.connect(path, 20));
+                        }
+                    })
+                    .isInstanceOfSatisfying(
+                            LinuxException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EAGAIN));
+            assertThat(clients).isNotEmpty();
+            listener.accept().close();
+            clients.add(UnixSocket.connect(path, 10_000));
+        } finally {
+            clients.forEach(UnixSocket::close);
+        }
+    }
+
+    @Test
     void knowsItsPeer() throws IOException {
         Path path = folder.resolve("s");
         try (UnixSocket listener = UnixSocket.listen(path, 0600);
