@@ -2,6 +2,7 @@
 module io.fairlead.bench {
     requires static transitive org.jspecify;
     requires transitive io.fairlead.testbed;
+    requires io.fairlead.devices;
     requires java.management;
     requires tools.jackson.databind;
 

@@ -38,6 +38,7 @@ public final class MigrateBench {
     private final Testbed testbed;
     private final BenchProgress progress;
     private final LoadedGuest guest;
+    private final LoggingCost logging;
     private final MigrateResults results = new MigrateResults();
 
     private MigrateBench(MigrateBenchOptions options, Testbed testbed, BenchProgress progress) throws IOException {
@@ -45,6 +46,7 @@ public final class MigrateBench {
         this.testbed = testbed;
         this.progress = progress;
         this.guest = LoadedGuest.of(testbed);
+        this.logging = new LoggingCost(options.rounds(), options.loggingRun(), progress);
     }
 
     /** Measures with QEMU's own migration on both sides. */
@@ -67,9 +69,12 @@ public final class MigrateBench {
         machine.put("accelerator", testbed.accelerator(options.release()).name());
         Instant start = Instant.now();
         try (Cleanup cleanup = new Cleanup()) {
-            bench.measure(cleanup, mover);
+            Path folder = cleanup.add(TemporaryFolder.create(options.folder())).path();
+            bench.logging.measure(folder);
+            bench.measure(cleanup, folder, mover);
         }
-        List<BenchRow> rows = bench.results.rows();
+        List<BenchRow> rows = new ArrayList<>(bench.results.rows());
+        rows.addAll(bench.logging.rows());
         return new BenchReport(
                 "Migration: a disk of Fairlead beside QEMU's own",
                 "./fairlead bench migrate --rounds " + options.rounds(),
@@ -77,7 +82,7 @@ public final class MigrateBench {
                 machine,
                 bench.notes(mover),
                 rows,
-                List.of(bench.results.table()));
+                List.of(bench.results.table(), bench.logging.table()));
     }
 
     private List<String> notes(Mover mover) throws IOException {
@@ -89,6 +94,9 @@ public final class MigrateBench {
                                 .formatted(options.memoryMib(), LoadedGuest.DEPTH),
                         "Guests with a disk of Fairlead are moved by %s, those with QEMU's own virtio-blk (cache.direct=on, aio=io_uring) by plain QMP: one TCP stream over loopback, at most 1 GiB/s, downtime limit 300 ms."
                                 .formatted(mover.label()),
+                        "Logging is measured by the device contract within one process, %d runs of %s s each with the log on and off, in turn, on one running device; the log is cleared every 50 ms meanwhile."
+                                .formatted(
+                                        options.rounds(), options.loggingRun().toMillis() / 1e3),
                         "Outages are by the host's clock: the longest pause in what a process in the guest writes to a serial port. They have in them what an emulated processor needs to translate its code anew at the destination."));
         if (Machine.isInMemory(options.folder())) {
             notes.add("The images are in memory (tmpfs), where O_DIRECT means nothing.");
@@ -96,8 +104,7 @@ public final class MigrateBench {
         return notes;
     }
 
-    private void measure(Cleanup cleanup, Mover mover) throws IOException, InterruptedException {
-        Path folder = cleanup.add(TemporaryFolder.create(options.folder())).path();
+    private void measure(Cleanup cleanup, Path folder, Mover mover) throws IOException, InterruptedException {
         List<Contender> contenders = new ArrayList<>();
         for (Contender.Kind kind : Contender.Kind.values()) {
             progress.step("Making the disk of " + kind.label());

@@ -12,11 +12,18 @@ import java.util.List;
  * @param release of QEMU
  * @param memoryMib of the guest
  * @param settling load before each move
+ * @param loggingRun length of one measurement of what logging costs
  * @param folder where the disks' images are made; a real disk, for O_DIRECT
  * @param fairlead how to start the fairlead command
  */
 public record MigrateBenchOptions(
-        int rounds, QemuRelease release, int memoryMib, Duration settling, Path folder, List<String> fairlead) {
+        int rounds,
+        QemuRelease release,
+        int memoryMib,
+        Duration settling,
+        Duration loggingRun,
+        Path folder,
+        List<String> fairlead) {
     private static final int MIN_MEMORY_MIB = 256;
 
     public MigrateBenchOptions {
@@ -34,15 +41,16 @@ public record MigrateBenchOptions(
 
     /** Nine rounds: about ten minutes. */
     public static MigrateBenchOptions full(Path folder, QemuRelease release, List<String> fairlead) {
-        return new MigrateBenchOptions(9, release, 512, Duration.ofSeconds(3), folder, fairlead);
+        return new MigrateBenchOptions(9, release, 512, Duration.ofSeconds(3), Duration.ofSeconds(1), folder, fairlead);
     }
 
     /** Whether it works at all: a minute, and figures of no worth. */
     public static MigrateBenchOptions quick(Path folder, QemuRelease release, List<String> fairlead) {
-        return new MigrateBenchOptions(1, release, 256, Duration.ofMillis(500), folder, fairlead);
+        return new MigrateBenchOptions(
+                1, release, 256, Duration.ofMillis(500), Duration.ofMillis(100), folder, fairlead);
     }
 
     public MigrateBenchOptions withRounds(int value) {
-        return new MigrateBenchOptions(value, release, memoryMib, settling, folder, fairlead);
+        return new MigrateBenchOptions(value, release, memoryMib, settling, loggingRun, folder, fairlead);
     }
 }

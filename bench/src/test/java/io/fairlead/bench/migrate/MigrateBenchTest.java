@@ -35,7 +35,7 @@ class MigrateBenchTest {
         try (Testbed testbed = Testbed.open(Progress.NONE)) {
             BenchReport report =
                     MigrateBench.run(MigrateBenchOptions.quick(folder, QemuRelease.V11, fairlead), testbed, progress);
-            assertThat(report.rows()).hasSize(6).allSatisfy(row -> {
+            assertThat(report.rows()).hasSize(8).allSatisfy(row -> {
                 assertThat(row.ours().median()).isPositive();
                 assertThat(row.ratio()).isNotNull();
             });
