@@ -20,6 +20,7 @@ import picocli.CommandLine.Spec;
             DemoCommand.class,
             ServeCommand.class,
             BenchCommand.class,
+            StateCommand.class,
             CertificatesCommand.class,
             TestbedCommand.class,
             CommandLine.HelpCommand.class

@@ -33,8 +33,8 @@ class MainTest {
     void helpNamesEveryCommandAndTheExitCodes() {
         Result result = run("--help");
         assertThat(result.exitCode()).isZero();
-        assertThat(result.out()).contains("demo", "serve", "bench", "testbed", "test ", "Exit codes");
-        for (String command : new String[] {"demo", "serve", "bench", "testbed"}) {
+        assertThat(result.out()).contains("demo", "serve", "bench", "state", "testbed", "test ", "Exit codes");
+        for (String command : new String[] {"demo", "serve", "bench", "state", "testbed"}) {
             assertThat(run(command, "--help").out()).as(command).contains("Usage: fairlead " + command);
         }
     }
