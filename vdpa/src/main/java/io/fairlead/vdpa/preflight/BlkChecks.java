@@ -1,6 +1,7 @@
 package io.fairlead.vdpa.preflight;
 
 import static io.fairlead.vdpa.preflight.FieldRule.Relation.AT_LEAST;
+import static io.fairlead.vdpa.preflight.FieldRule.Relation.AT_LEAST_OR_NONE;
 import static io.fairlead.vdpa.preflight.FieldRule.Relation.EQUAL;
 import static io.fairlead.vdpa.preflight.FieldRule.Relation.HINT;
 import static io.fairlead.vdpa.preflight.FieldRule.Relation.MAY_GROW;
@@ -22,17 +23,14 @@ final class BlkChecks {
         rules.add(new FieldRule(
                 BlkConfig.CAPACITY_SECTORS, MAY_GROW, "serve the same volume, or grow the destination's to this size"));
         String sameBlocks = "give the destination the source's block size (fairlead serve: block-size=)";
-        for (ConfigField field : List.of(
-                BlkConfig.BLOCK_SIZE_BYTES,
-                BlkConfig.PHYSICAL_BLOCK_EXP,
-                BlkConfig.ALIGNMENT_OFFSET_BLOCKS,
-                BlkConfig.MIN_IO_BLOCKS,
-                BlkConfig.OPT_IO_BLOCKS)) {
+        for (ConfigField field :
+                List.of(BlkConfig.BLOCK_SIZE_BYTES, BlkConfig.PHYSICAL_BLOCK_EXP, BlkConfig.ALIGNMENT_OFFSET_BLOCKS)) {
             rules.add(new FieldRule(field, EQUAL, sameBlocks));
         }
         String limits = "use a destination with at least the source's limits, or start the source with smaller ones";
+        // A device without a limit says 0, qemu-storage-daemon among them.
+        rules.add(new FieldRule(BlkConfig.SIZE_MAX_BYTES, AT_LEAST_OR_NONE, limits));
         for (ConfigField field : List.of(
-                BlkConfig.SIZE_MAX_BYTES,
                 BlkConfig.SEG_MAX,
                 BlkConfig.MAX_DISCARD_SECTORS,
                 BlkConfig.MAX_DISCARD_SEGMENTS,
@@ -43,6 +41,8 @@ final class BlkChecks {
             rules.add(new FieldRule(field, AT_LEAST, limits));
         }
         for (ConfigField field : List.of(
+                BlkConfig.MIN_IO_BLOCKS,
+                BlkConfig.OPT_IO_BLOCKS,
                 BlkConfig.DISCARD_ALIGNMENT_SECTORS,
                 BlkConfig.WRITE_ZEROES_MAY_UNMAP,
                 BlkConfig.SECURE_ERASE_ALIGNMENT_SECTORS,

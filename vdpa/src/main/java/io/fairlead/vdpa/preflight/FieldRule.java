@@ -19,6 +19,8 @@ record FieldRule(ConfigField field, Relation relation, String remedy) {
         EQUAL,
         /** A limit that the driver keeps to. */
         AT_LEAST,
+        /** The same, where 0 says that there is no limit. */
+        AT_LEAST_OR_NONE,
         /** A hint, which may differ. */
         HINT,
         /** A size that may grow, of which the driver is then told. */
@@ -66,7 +68,7 @@ record FieldRule(ConfigField field, Relation relation, String remedy) {
                                 destinationValue,
                                 "the driver goes on with the source's value, which is a hint and may be slower",
                                 remedy);
-                    case AT_LEAST, MAY_GROW -> bound(sourceValue, destinationValue, order);
+                    case AT_LEAST, AT_LEAST_OR_NONE, MAY_GROW -> bound(sourceValue, destinationValue, order);
                 });
     }
 
@@ -110,7 +112,9 @@ record FieldRule(ConfigField field, Relation relation, String remedy) {
     /** Below 0 where the destination's is smaller; arrays are equal or not. */
     private int compare(Octets source, Octets destination) {
         if (isNumber()) {
-            return Long.compareUnsigned(field.read(segment(destination)), field.read(segment(source)));
+            // As if no limit were the highest one.
+            long less = relation == Relation.AT_LEAST_OR_NONE ? 1 : 0;
+            return Long.compareUnsigned(field.read(segment(destination)) - less, field.read(segment(source)) - less);
         }
         return Arrays.equals(bytes(source), bytes(destination)) ? 0 : -1;
     }

@@ -150,12 +150,8 @@ class PreflightTest {
         List<Case> cases = new ArrayList<>();
         cases.add(field(blk(), blk(), BlkConfig.CAPACITY_SECTORS, 99, REFUSED));
         cases.add(field(blk(), blk(), BlkConfig.CAPACITY_SECTORS, 101, WARNING));
-        for (ConfigField field : List.of(
-                BlkConfig.BLOCK_SIZE_BYTES,
-                BlkConfig.PHYSICAL_BLOCK_EXP,
-                BlkConfig.ALIGNMENT_OFFSET_BLOCKS,
-                BlkConfig.MIN_IO_BLOCKS,
-                BlkConfig.OPT_IO_BLOCKS)) {
+        for (ConfigField field :
+                List.of(BlkConfig.BLOCK_SIZE_BYTES, BlkConfig.PHYSICAL_BLOCK_EXP, BlkConfig.ALIGNMENT_OFFSET_BLOCKS)) {
             cases.add(field(blk(), blk(), field, 99, REFUSED));
             cases.add(field(blk(), blk(), field, 101, REFUSED));
         }
@@ -169,7 +165,13 @@ class PreflightTest {
             cases.add(field(blk(), blk(), field, 99, REFUSED));
             cases.add(field(blk(), blk(), field, 101, OK));
         }
+        Draft noLimit = blk().set(BlkConfig.SIZE_MAX_BYTES, 0);
+        cases.add(field(blk(), blk(), BlkConfig.SIZE_MAX_BYTES, 0, OK));
+        cases.add(field(noLimit, blk(), BlkConfig.SIZE_MAX_BYTES, 65536, REFUSED));
+        cases.add(field(noLimit, blk(), BlkConfig.SIZE_MAX_BYTES, 0, OK));
         cases.add(field(blk(), blk(), BlkConfig.HEADS, 99, WARNING));
+        cases.add(field(blk(), blk(), BlkConfig.MIN_IO_BLOCKS, 99, WARNING));
+        cases.add(field(blk(), blk(), BlkConfig.OPT_IO_BLOCKS, 0, WARNING));
         cases.add(field(blk(), blk(), BlkConfig.DISCARD_ALIGNMENT_SECTORS, 8, WARNING));
         cases.add(field(net(), net(), NetConfig.MTU_BYTES, 1499, REFUSED));
         cases.add(field(net(), net(), NetConfig.MTU_BYTES, 9000, OK));
