@@ -98,8 +98,9 @@ public interface VdpaDevice extends AutoCloseable {
 
     /**
      * Stops all queues, waits for what is in flight, and forgets all that the driver set: features, queue sizes, addresses
-     * and states, status. What the front-end gave stays: the memory table, kick and call descriptors, the listener; so does
-     * the configuration space.
+     * and states, status. What the front-end gave stays: the memory table, kick and call descriptors, the listener, the
+     * dirty log; so does the configuration space. Waits for the host's work on frozen requests, but not for another device's
+     * on those carried over: until that is {@link #settled}, a queue that starts again takes no request at all.
      */
     void reset() throws IOException;
 
@@ -195,7 +196,8 @@ public interface VdpaDevice extends AutoCloseable {
 
     /**
      * Completed when the host works on no request of a frozen queue any more and what was written is as durable as the
-     * device's settings promise for a change of the owner. Until then another device must not take these requests up.
+     * device's settings promise for a change of the owner; exceptionally where that failed. Until then another device must
+     * not take these requests up. Speaks of what was frozen before the call; any thread.
      */
     CompletionStage<Void> settled();
 
@@ -205,9 +207,12 @@ public interface VdpaDevice extends AutoCloseable {
     /**
      * Gives a queue that is not ready the requests that another device left in flight. It takes them up first when it
      * starts next, but not before they are settled there; new requests do not wait. Needs {@link Capability#INFLIGHT}.
-     * Forgotten at {@link #reset}.
+     * Forgotten at {@link #reset}. Where the front-end gives memory for requests in flight, it holds the same requests or
+     * none; and the queue's state has to be ahead by as many. What does not fit shows at the start as a fault of the guest.
      *
-     * @param settled completed when the other device is {@link #settled}
+     * @param settled completed when the other device is {@link #settled}; exceptionally where it never will be: a queue
+     *     that has them then fails
+     * @throws IllegalArgumentException where no queue of this device can have left such requests
      */
     void carryOver(int queue, InflightRequests requests, CompletionStage<Void> settled) throws IOException;
 

@@ -110,9 +110,9 @@ final class CarriedRequests {
                 holdsAll);
     }
 
-    /** Completed when another device has settled what was carried over from it. */
-    CompletableFuture<Void> endedElsewhere() {
-        return endedElsewhere;
+    /** Completed when another device has settled what was carried over from it and is left in flight again. */
+    CompletableFuture<Void> endedElsewhere(InflightRequests left) {
+        return left.isEmpty() ? DONE : endedElsewhere;
     }
 
     /** Forgets the requests; their end elsewhere is still waited for, as a newer write must not come before it. */

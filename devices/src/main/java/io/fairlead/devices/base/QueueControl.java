@@ -133,7 +133,7 @@ final class QueueControl {
                 queue.runner = null;
                 queue.carried.stopped(left, runner.ended());
                 if (runner.isFrozen()) {
-                    settlement.add(runner.ended(), queue.carried.endedElsewhere());
+                    settlement.add(runner.ended(), queue.carried.endedElsewhere(left));
                 }
             }
         }

@@ -12,6 +12,9 @@ interface BlkBackend extends AutoCloseable {
     /** What the storage is, for messages. */
     String subject();
 
+    /** What the storage is, for other hosts that reach the same ({@link VolumeId}); empty where that is unknown. */
+    String volume();
+
     /** Capacity, a multiple of the block size. */
     long byteCount();
 

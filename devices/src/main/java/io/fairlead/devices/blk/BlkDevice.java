@@ -19,6 +19,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.BitSet;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicLong;
@@ -53,6 +54,7 @@ public final class BlkDevice extends SoftwareDevice {
     private final boolean mayUseRing;
     private final WorkerPool workers;
     private final MemorySegment id;
+    private final Map<String, String> identity;
     private final AtomicLong errors = new AtomicLong();
     private volatile boolean writeBack = true;
 
@@ -72,6 +74,7 @@ public final class BlkDevice extends SoftwareDevice {
         byte[] characters = settings.serial().getBytes(StandardCharsets.US_ASCII);
         System.arraycopy(characters, 0, serial, 0, characters.length);
         id = MemorySegment.ofArray(serial);
+        identity = Map.of("volume", backend.volume(), "serial", settings.serial());
     }
 
     /**
@@ -106,9 +109,11 @@ public final class BlkDevice extends SoftwareDevice {
                 | BlkConfig.F_CONFIG_WCE
                 | BlkConfig.F_MQ;
         if (settings.readOnly()) {
-            return features | BlkConfig.F_RO;
+            features |= BlkConfig.F_RO;
+        } else {
+            features |= BlkConfig.F_WRITE_ZEROES | (settings.discard() ? BlkConfig.F_DISCARD : 0);
         }
-        return features | BlkConfig.F_WRITE_ZEROES | (settings.discard() ? BlkConfig.F_DISCARD : 0);
+        return features & settings.features();
     }
 
     static ConfigSpace config(BlkSettings settings, long byteCount, int blockSizeBytes, int physicalBlockBytes) {
@@ -155,6 +160,12 @@ public final class BlkDevice extends SoftwareDevice {
     /** Capacity. Any thread. */
     public long byteCount() {
         return backend.byteCount();
+    }
+
+    /** Its {@code volume} and its {@code serial}. */
+    @Override
+    public Map<String, String> identity() {
+        return identity;
     }
 
     @Override

@@ -12,13 +12,13 @@ import java.util.Set;
 
 /**
  * Creates disks. Attributes: {@code path} (needed), {@code read-only}, {@code direct}, {@code locked}, {@code discard}
- * (on or off), {@code queues}, {@code queue-size}, {@code serial}, {@code block-size}; what they mean stands at {@link
- * BlkSettings}.
+ * (on or off), {@code queues}, {@code queue-size}, {@code serial}, {@code block-size}, {@code volume}, {@code features}
+ * (a number, also as 0x...); what they mean stands at {@link BlkSettings}.
  */
 public final class BlkManagement implements ManagementDevice {
     /** The attributes that a disk has. */
     public static final String ATTRIBUTES =
-            "path, read-only, direct, locked, discard, queues, queue-size, serial, block-size";
+            "path, read-only, direct, locked, discard, queues, queue-size, serial, block-size, volume, features";
 
     private final String name;
     private final EventLoopGroup loops;
@@ -77,6 +77,8 @@ public final class BlkManagement implements ManagementDevice {
             case "queue-size" -> settings.withQueueSize(number(key, value));
             case "serial" -> settings.withSerial(value);
             case "block-size" -> settings.withBlockSizeBytes(number(key, value));
+            case "volume" -> settings.withVolume(value);
+            case "features" -> settings.withFeatures(bits(key, value));
             default ->
                 throw new IllegalArgumentException(
                         "%s: a disk has no such attribute; it has: %s".formatted(key, ATTRIBUTES));
@@ -89,6 +91,17 @@ public final class BlkManagement implements ManagementDevice {
             case "off" -> false;
             default -> throw new IllegalArgumentException("%s: '%s' is neither on nor off".formatted(key, value));
         };
+    }
+
+    private static long bits(String key, String value) {
+        try {
+            return value.startsWith("0x")
+                    ? Long.parseUnsignedLong(value, 2, value.length(), 16)
+                    : Long.parseLong(value);
+        } catch (NumberFormatException e) {
+            throw new IllegalArgumentException(
+                    "%s: '%s' is not a number of 64 bits such as 0x130000204".formatted(key, value), e);
+        }
     }
 
     private static int number(String key, String value) {

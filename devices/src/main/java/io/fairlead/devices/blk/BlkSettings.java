@@ -1,7 +1,9 @@
 package io.fairlead.devices.blk;
 
+import io.fairlead.virtio.Feature;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.function.Consumer;
 
 /**
  * How a block device shall be.
@@ -16,6 +18,10 @@ import java.nio.file.Path;
  * @param serial what GET_ID answers, at most 20 ASCII characters
  * @param blockSizeBytes logical block: a power of two from 512 to 4096, or 0 for the smallest that the file allows
  * @param discard whether the guest may give space back
+ * @param volume the user's name for what is stored there, the same on every host that reaches it; empty to derive one
+ *     ({@link VolumeId})
+ * @param features of the features that the device has, only these are offered, so that it can be as another one is; -1
+ *     for all
  */
 public record BlkSettings(
         Path path,
@@ -26,9 +32,12 @@ public record BlkSettings(
         int queueSize,
         String serial,
         int blockSizeBytes,
-        boolean discard) {
+        boolean discard,
+        String volume,
+        long features) {
     public static final int MAX_QUEUES = 64;
     static final int MAX_SERIAL_CHARACTERS = 20;
+    static final int MAX_VOLUME_CHARACTERS = 200;
 
     /** @throws IllegalArgumentException where a value is not allowed: says which, and what is */
     public BlkSettings {
@@ -49,42 +58,109 @@ public record BlkSettings(
             throw new IllegalArgumentException(
                     "block-size: %d is not one of 512, 1024, 2048, 4096".formatted(blockSizeBytes));
         }
+        if (volume.length() > MAX_VOLUME_CHARACTERS || volume.chars().anyMatch(Character::isISOControl)) {
+            throw new IllegalArgumentException(
+                    "volume: '%s' is not at most %d printable characters".formatted(volume, MAX_VOLUME_CHARACTERS));
+        }
+        if (!Feature.has(features, Feature.VERSION_1)) {
+            throw new IllegalArgumentException(
+                    "features: 0x%x lacks VERSION_1 (0x%x), without which no driver can use the device"
+                            .formatted(features, Feature.VERSION_1));
+        }
+    }
+
+    /** The same fields, to change one. */
+    private static final class Edit {
+        private final Path path;
+        private boolean readOnly;
+        private boolean direct;
+        private boolean locked = true;
+        private int queueCount = 1;
+        private int queueSize = 256;
+        private String serial = "";
+        private int blockSizeBytes;
+        private boolean discard = true;
+        private String volume = "";
+        private long features = -1;
+
+        Edit(Path path) {
+            this.path = path;
+        }
+
+        BlkSettings done() {
+            return new BlkSettings(
+                    path,
+                    readOnly,
+                    direct,
+                    locked,
+                    queueCount,
+                    queueSize,
+                    serial,
+                    blockSizeBytes,
+                    discard,
+                    volume,
+                    features);
+        }
+    }
+
+    private BlkSettings with(Consumer<Edit> change) {
+        Edit edit = new Edit(path);
+        edit.readOnly = readOnly;
+        edit.direct = direct;
+        edit.locked = locked;
+        edit.queueCount = queueCount;
+        edit.queueSize = queueSize;
+        edit.serial = serial;
+        edit.blockSizeBytes = blockSizeBytes;
+        edit.discard = discard;
+        edit.volume = volume;
+        edit.features = features;
+        change.accept(edit);
+        return edit.done();
     }
 
     /** A writable, buffered, locked device of one queue of 256 entries. */
     public static BlkSettings of(Path path) {
-        return new BlkSettings(path, false, false, true, 1, 256, "", 0, true);
+        return new Edit(path).done();
     }
 
     public BlkSettings withReadOnly(boolean value) {
-        return new BlkSettings(path, value, direct, locked, queueCount, queueSize, serial, blockSizeBytes, discard);
+        return with(edit -> edit.readOnly = value);
     }
 
     public BlkSettings withDirect(boolean value) {
-        return new BlkSettings(path, readOnly, value, locked, queueCount, queueSize, serial, blockSizeBytes, discard);
+        return with(edit -> edit.direct = value);
     }
 
     public BlkSettings withLocked(boolean value) {
-        return new BlkSettings(path, readOnly, direct, value, queueCount, queueSize, serial, blockSizeBytes, discard);
+        return with(edit -> edit.locked = value);
     }
 
     public BlkSettings withQueueCount(int value) {
-        return new BlkSettings(path, readOnly, direct, locked, value, queueSize, serial, blockSizeBytes, discard);
+        return with(edit -> edit.queueCount = value);
     }
 
     public BlkSettings withQueueSize(int value) {
-        return new BlkSettings(path, readOnly, direct, locked, queueCount, value, serial, blockSizeBytes, discard);
+        return with(edit -> edit.queueSize = value);
     }
 
     public BlkSettings withSerial(String value) {
-        return new BlkSettings(path, readOnly, direct, locked, queueCount, queueSize, value, blockSizeBytes, discard);
+        return with(edit -> edit.serial = value);
     }
 
     public BlkSettings withBlockSizeBytes(int value) {
-        return new BlkSettings(path, readOnly, direct, locked, queueCount, queueSize, serial, value, discard);
+        return with(edit -> edit.blockSizeBytes = value);
     }
 
     public BlkSettings withDiscard(boolean value) {
-        return new BlkSettings(path, readOnly, direct, locked, queueCount, queueSize, serial, blockSizeBytes, value);
+        return with(edit -> edit.discard = value);
+    }
+
+    public BlkSettings withVolume(String value) {
+        return with(edit -> edit.volume = value);
+    }
+
+    public BlkSettings withFeatures(long value) {
+        return with(edit -> edit.features = value);
     }
 }

@@ -24,6 +24,7 @@ final class RawFile implements BlkBackend {
 
     private final Fd fd;
     private final int raw;
+    private final String volume;
     private final boolean blockDevice;
     private final boolean readOnly;
     private final boolean direct;
@@ -49,6 +50,7 @@ final class RawFile implements BlkBackend {
     private RawFile(Fd fd, FileStatus status, BlkSettings settings) throws IOException {
         this.fd = fd;
         raw = fd.raw();
+        volume = settings.volume().isEmpty() ? VolumeId.of(settings.path(), status) : settings.volume();
         blockDevice = status.isBlockDevice();
         readOnly = settings.readOnly();
         direct = settings.direct();
@@ -159,6 +161,11 @@ final class RawFile implements BlkBackend {
     @Override
     public boolean readOnly() {
         return readOnly;
+    }
+
+    @Override
+    public String volume() {
+        return volume;
     }
 
     @Override

@@ -111,6 +111,11 @@ public final class Guest implements AutoCloseable {
         other.memory(table);
     }
 
+    /** The memory as the device has it. */
+    public MemoryTable table() {
+        return table;
+    }
+
     /** Settles one queue of a device, with kick and call of its own; the rings stay as they are. */
     public void connect(VdpaDevice target, int i) throws IOException {
         target.queueSize(i, queueSize);

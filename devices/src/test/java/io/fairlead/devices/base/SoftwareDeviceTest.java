@@ -278,6 +278,12 @@ class SoftwareDeviceTest {
             submit(0, 0, 1);
             assertThat(answer(0)).isEqualTo(2);
             assertThat(log.isMarked(written)).isTrue();
+            device.reset();
+            log.clear();
+            guest.start(FEATURES);
+            submit(0, 0, 1);
+            assertThat(answer(0)).isEqualTo(2);
+            assertThat(log.isMarked(written)).as("the log is not the driver's").isTrue();
             device.dirtyLog(null);
             log.clear();
             submit(0, 0, 1);

@@ -31,7 +31,13 @@ class BlkManagementTest {
                 "x",
                 "block-size",
                 "4096"));
-        assertThat(settings).isEqualTo(new BlkSettings(Path.of("/a"), true, true, false, 4, 512, "x", 4096, false));
+        assertThat(settings)
+                .isEqualTo(new BlkSettings(Path.of("/a"), true, true, false, 4, 512, "x", 4096, false, "", -1));
+        assertThat(BlkManagement.settings(Map.of("path", "/a", "volume", "db 7", "features", "0x8000000100000000")))
+                .isEqualTo(BlkSettings.of(Path.of("/a")).withVolume("db 7").withFeatures(1L << 32 | 1L << 63));
+        assertThat(BlkManagement.settings(Map.of("path", "/a", "features", "4294967297"))
+                        .features())
+                .isEqualTo(1L << 32 | 1);
         assertThat(BlkManagement.settings(Map.of("path", "/a"))).isEqualTo(BlkSettings.of(Path.of("/a")));
     }
 
@@ -43,6 +49,9 @@ class BlkManagementTest {
         "queue-size, 100, power of two",
         "serial, 123456789012345678901, 20",
         "block-size, 513, '512, 1024, 2048, 4096'",
+        "features, 0xg, not a number",
+        "features, 0x10000000000000000, not a number",
+        "features, 0x200, VERSION_1",
         "colour, red, 'it has: path, read-only'",
     })
     void saysWhatIsWrong(String key, String value, String hint) {

@@ -12,6 +12,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 
 /** A disk in memory whose errors and delays a test decides. */
 final class StubBackend implements BlkBackend {
@@ -25,6 +26,9 @@ final class StubBackend implements BlkBackend {
 
     /** Byte offset whose requests wait for {@link #gate}; -1 for none. */
     volatile long slowOffset = -1;
+
+    /** How long a worker's read or write takes. */
+    volatile long delayNanos;
 
     volatile CountDownLatch gate = new CountDownLatch(0);
     volatile int readError;
@@ -53,6 +57,11 @@ final class StubBackend implements BlkBackend {
     @Override
     public boolean readOnly() {
         return false;
+    }
+
+    @Override
+    public String volume() {
+        return "";
     }
 
     @Override
@@ -111,6 +120,9 @@ final class StubBackend implements BlkBackend {
     }
 
     private void pause(long offset) {
+        if (delayNanos > 0) {
+            LockSupport.parkNanos(delayNanos);
+        }
         if (offset == slowOffset) {
             try {
                 gate.await();
