@@ -5,6 +5,7 @@ import io.fairlead.virtio.BlkConfig;
 import io.fairlead.virtio.ConfigField;
 import io.fairlead.virtio.ConsoleConfig;
 import io.fairlead.virtio.DeviceId;
+import io.fairlead.virtio.ScsiConfig;
 import java.util.List;
 
 /**
@@ -22,6 +23,7 @@ final class WritableConfig {
         return switch (deviceId) {
             case DeviceId.BLOCK -> of(driverFeatures, BlkConfig.WRITEBACK);
             case DeviceId.BALLOON -> of(driverFeatures, BalloonConfig.ACTUAL_PAGES, BalloonConfig.POISON_VAL);
+            case DeviceId.SCSI -> of(driverFeatures, ScsiConfig.SENSE_BYTES, ScsiConfig.CDB_BYTES);
             case DeviceId.CONSOLE -> of(driverFeatures, ConsoleConfig.EMERG_WR);
             case DeviceId.NET, DeviceId.VSOCK, DeviceId.FS -> List.of();
             default -> List.of(new Range(0, byteCount));
