@@ -3,6 +3,7 @@ module io.fairlead.bench {
     requires static transitive org.jspecify;
     requires transitive io.fairlead.testbed;
     requires io.fairlead.devices;
+    requires io.fairlead.vhostuser;
     requires java.management;
     requires tools.jackson.databind;
 

@@ -4,6 +4,7 @@ import io.fairlead.bench.BenchProgress;
 import io.fairlead.bench.BenchReport;
 import io.fairlead.bench.blk.BlkBench;
 import io.fairlead.bench.blk.BlkBenchOptions;
+import io.fairlead.bench.blk.RelayBench;
 import io.fairlead.bench.migrate.MigrateBench;
 import io.fairlead.bench.migrate.MigrateBenchOptions;
 import io.fairlead.testbed.Progress;
@@ -30,13 +31,15 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         synopsisSubcommandLabel = "COMMAND")
 final class BenchCommand implements Runnable {
+    private static final long RELAY_FILE_BYTES = 256 << 20;
+
     @Spec
     @SuppressWarnings("NullAway.Init") // picocli sets it before run
     private CommandSpec spec;
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "what to measure is missing: blk or migrate");
+        throw new ParameterException(spec.commandLine(), "what to measure is missing: blk, migrate or relay");
     }
 
     @Command(
@@ -137,6 +140,51 @@ final class BenchCommand implements Runnable {
                     MigrateBench.run(options, testbed, BenchProgress.toTerminal(System.err, isTerminal())),
                     json,
                     markdown);
+        }
+        return 0;
+    }
+
+    @Command(
+            name = "relay",
+            description = "The relay: I/O a second and processor time per I/O of a disk with and without it.",
+            mixinStandardHelpOptions = true,
+            footer = {"", "Rows are medians of alternating runs; the peer is the same disk without a log."})
+    int relay(
+            @Option(
+                            names = "--rounds",
+                            paramLabel = "N",
+                            defaultValue = "5",
+                            description = "Runs of each row. Default: ${DEFAULT-VALUE}")
+                    int rounds,
+            @Option(
+                            names = "--seconds",
+                            paramLabel = "S",
+                            defaultValue = "2",
+                            description = "Length of one run. Default: ${DEFAULT-VALUE}")
+                    double seconds,
+            @Option(
+                            names = "--dir",
+                            paramLabel = "FOLDER",
+                            defaultValue = "${sys:java.io.tmpdir}",
+                            description = "Where the data file is made. Default: ${DEFAULT-VALUE}")
+                    Path folder,
+            @Option(names = "--json", paramLabel = "FILE", description = "Write the rows as JSON, too.") @Nullable
+                    Path json,
+            @Option(
+                            names = "--markdown",
+                            paramLabel = "FILE",
+                            description = "Write table and machine as Markdown, too.")
+                    @Nullable
+                    Path markdown)
+            throws IOException, InterruptedException {
+        try (Testbed testbed = Testbed.open(Progress.toStandardError())) {
+            RelayBench.Options options = new RelayBench.Options(
+                    rounds,
+                    Duration.ofMillis(Math.round(seconds * 1000)),
+                    folder,
+                    RELAY_FILE_BYTES,
+                    testbed.libblkio().library());
+            publish(RelayBench.run(options, BenchProgress.toTerminal(System.err, isTerminal())), json, markdown);
         }
         return 0;
     }
