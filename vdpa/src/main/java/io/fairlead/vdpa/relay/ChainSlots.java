@@ -25,6 +25,7 @@ final class ChainSlots implements AutoCloseable {
     private final long[] sequences;
 
     private final boolean[] used;
+    private final boolean[] takenOver;
     private final int[] free;
     private int freeCount;
     private int madeCount;
@@ -36,6 +37,7 @@ final class ChainSlots implements AutoCloseable {
         chains = new DescriptorChain[capacity];
         sequences = new long[capacity];
         used = new boolean[capacity];
+        takenOver = new boolean[capacity];
         free = new int[capacity];
         mapping = Mapping.anonymous(capacity * STRIDE_BYTES);
     }
@@ -54,11 +56,16 @@ final class ChainSlots implements AutoCloseable {
         return madeCount++;
     }
 
-    /** Takes the slot that {@link #peek} told. */
-    void take() {
+    /**
+     * Takes the slot that {@link #peek} told.
+     *
+     * @param fromOthers whether its chain was left in flight by somebody else
+     */
+    void take(boolean fromOthers) {
         int slot = free[--freeCount];
         sequences[slot] = taken++;
         used[slot] = true;
+        takenOver[slot] = fromOthers;
         usedCount++;
     }
 
@@ -68,6 +75,11 @@ final class ChainSlots implements AutoCloseable {
             throw new IllegalStateException("slot " + slot + " was never used");
         }
         return chain;
+    }
+
+    /** Whether a slot's chain was left in flight by somebody else. */
+    boolean isTakenOver(int slot) {
+        return takenOver[slot];
     }
 
     void giveBack(int slot) {

@@ -173,6 +173,23 @@ final class InnerDevice {
         }
     }
 
+    /** Waits until requests that others left in flight are answered: a position in the ring does not tell of them. */
+    void awaitTakenOver(List<RelayQueue> queues) throws IOException {
+        long end = System.nanoTime() + deadlineNanos;
+        for (RelayQueue queue : queues) {
+            RelayRunner runner = queue.runner;
+            while (runner != null && runner.takenOver() > 0) {
+                if (System.nanoTime() > end) {
+                    throw new IOException(
+                            "%s: queue %d still had %d requests of its time before outstanding after %d ms"
+                                    .formatted(
+                                            device.name(), queue.index, runner.takenOver(), deadlineNanos / 1_000_000));
+                }
+                LockSupport.parkNanos(LOOK_NANOS);
+            }
+        }
+    }
+
     /**
      * Stops queues that the device serves from the relay's rings, whose runners take nothing more. Of a device that must
      * be reset these have to be all that are ready; where it fails none has stopped.

@@ -265,10 +265,6 @@ final class RelayControl {
         if (queue.loop.isOnLoop()) {
             throw new IllegalStateException(device.name() + " is controlled from an event loop");
         }
-        if (!queue.carried.isEmpty()) {
-            throw new IOException("%s: requests of another device can only be taken up while the dirty log is off"
-                    .formatted(device.name()));
-        }
         long features = device.driverFeatures();
         boolean started = false;
         try {
@@ -279,6 +275,7 @@ final class RelayControl {
             if (queue.runner != null) {
                 queue.connect(device, rings, kick, call);
                 device.queueReady(queue.index, true);
+                queue.forgetCarried();
                 started = true;
             }
         } finally {
@@ -301,6 +298,7 @@ final class RelayControl {
                     queue.kick,
                     queue.call,
                     log,
+                    queue.carriedSettled,
                     statistics.queues().get(queue.index),
                     cause -> failures.failed(queue.index, cause));
         } catch (GuestFaultException | InternalError e) {
@@ -341,9 +339,10 @@ final class RelayControl {
     }
 
     private void stopRelayed(List<RelayQueue> stopping) throws IOException {
-        on(stopping, RelayRunner::stopTaking);
         boolean stopped = false;
         try {
+            inner.awaitTakenOver(stopping);
+            on(stopping, RelayRunner::stopTaking);
             inner.stopRelayed(stopping);
             stopped = true;
         } finally {
@@ -367,7 +366,7 @@ final class RelayControl {
             failures.failed(queue.index, e);
         } finally {
             queue.runner = null;
-            queue.closeDeviceEvents();
+            queue.closeRun();
         }
     }
 

@@ -1,11 +1,13 @@
 package io.fairlead.vdpa.relay;
 
 import io.fairlead.linux.EventFd;
+import io.fairlead.linux.Mapping;
 import io.fairlead.vdpa.QueueSetup;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoop;
 import io.fairlead.virtio.DriverRings;
 import io.fairlead.virtio.Feature;
+import io.fairlead.virtio.InflightRegion;
 import io.fairlead.virtio.InflightRequests;
 import io.fairlead.virtio.QueueConfig;
 import io.fairlead.virtio.QueueState;
@@ -45,6 +47,7 @@ final class RelayQueue {
 
     private @Nullable EventFd deviceKick;
     private @Nullable EventFd deviceCall;
+    private @Nullable Mapping ownInflight;
 
     RelayQueue(int index, EventLoop loop, int size) {
         this.index = index;
@@ -57,7 +60,8 @@ final class RelayQueue {
         return known != null ? known : QueueState.initial(Feature.has(features, Feature.RING_PACKED));
     }
 
-    QueueConfig config(long features) {
+    /** The guest's queue, for one run of a relay. */
+    QueueConfig config(long features) throws IOException {
         return new QueueConfig(
                 setup.size(),
                 setup.descriptorAddress(),
@@ -65,7 +69,16 @@ final class RelayQueue {
                 setup.deviceAddress(),
                 features,
                 stateFor(features),
-                inflight);
+                inflight != null || carried.isEmpty() ? inflight : ownInflight(features),
+                carried);
+    }
+
+    /** Requests of another device are taken up from such memory, also where the front-end gave none. */
+    private MemorySegment ownInflight(long features) throws IOException {
+        Mapping made =
+                Mapping.anonymous(InflightRegion.byteCount(setup.size(), Feature.has(features, Feature.RING_PACKED)));
+        ownInflight = made;
+        return made.segment();
     }
 
     static @Nullable EventFd duplicate(@Nullable EventFd event) throws IOException {
@@ -85,7 +98,12 @@ final class RelayQueue {
         return made;
     }
 
-    void closeDeviceEvents() {
+    /** The run of a relay is over. */
+    void closeRun() {
+        if (ownInflight != null) {
+            ownInflight.close();
+            ownInflight = null;
+        }
         if (deviceKick != null) {
             deviceKick.close();
             deviceKick = null;
@@ -104,7 +122,7 @@ final class RelayQueue {
         device.queueInflight(index, inflight);
         if (!carried.isEmpty()) {
             device.carryOver(index, carried, carriedSettled);
-            carried = InflightRequests.none();
+            forgetCarried();
         }
         device.queueKick(index, duplicate(kick));
         device.queueCall(index, duplicate(call));
@@ -121,17 +139,23 @@ final class RelayQueue {
         device.queueCall(index, duplicate(callOfDevice));
     }
 
+    /** The requests of another device are this one's now. */
+    void forgetCarried() {
+        carried = InflightRequests.none();
+        carriedSettled = CompletableFuture.completedStage(null);
+    }
+
     /** Forgets everything the driver set; kick and call are the front-end's and stay. */
     void reset(int initialSize) {
         setup = new QueueSetup(initialSize, 0, 0, 0);
         state = null;
         inflight = null;
-        carried = InflightRequests.none();
+        forgetCarried();
         ready = false;
     }
 
     void closeDescriptors() {
-        closeDeviceEvents();
+        closeRun();
         if (kick != null) {
             kick.close();
             kick = null;

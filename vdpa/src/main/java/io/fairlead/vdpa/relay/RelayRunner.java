@@ -15,6 +15,7 @@ import io.fairlead.virtio.GuestMemory;
 import io.fairlead.virtio.QueueConfig;
 import io.fairlead.virtio.QueueState;
 import java.io.IOException;
+import java.util.concurrent.CompletionStage;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -25,7 +26,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Neither side is trusted: a fault of either ends the taking of requests and is reported.
  *
- * <p>On the loop's thread; {@link #outstanding} by any.
+ * <p>Requests that an earlier process or another device left in flight come first, once they are settled there.
+ *
+ * <p>On the loop's thread; {@link #outstanding} and {@link #takenOver} by any.
  */
 final class RelayRunner implements EventLoop.Pollable {
     /** The most chains moved one way before other queues of the loop have their turn. */
@@ -62,6 +65,12 @@ final class RelayRunner implements EventLoop.Pollable {
     private boolean broken;
     private volatile int outstanding;
 
+    /** Requests left in flight by others and not answered. */
+    private int leftByOthers;
+
+    /** The same for other threads. */
+    private volatile int takenOver;
+
     /**
      * Starts a queue and looks at the guest's ring at once.
      *
@@ -71,6 +80,7 @@ final class RelayRunner implements EventLoop.Pollable {
      * @param deviceKick the device's; stays the caller's, as all descriptors here
      * @param kick null where the guest does not kick
      * @param call null where the guest does not want signals
+     * @param settled completed when nobody else works on the requests that the queue takes over
      * @param faultListener told of the first fault
      * @throws GuestFaultException where the guest's rings are unfit
      */
@@ -84,6 +94,7 @@ final class RelayRunner implements EventLoop.Pollable {
             @Nullable EventFd kick,
             @Nullable EventFd call,
             @Nullable DirtyLog log,
+            CompletionStage<Void> settled,
             QueueStatistics statistics,
             Consumer<Throwable> faultListener)
             throws GuestFaultException, IOException {
@@ -95,6 +106,8 @@ final class RelayRunner implements EventLoop.Pollable {
         this.faultListener = faultListener;
         guest = DeviceQueue.create(config, guestMemory);
         guest.dirtyLog(log);
+        leftByOthers = guest.unfinished();
+        takenOver = leftByOthers;
         device = DriverQueue.create(rings);
         slots = new ChainSlots(config.size());
         memory = guestMemory;
@@ -114,6 +127,22 @@ final class RelayRunner implements EventLoop.Pollable {
             }
         }
         polling.wake();
+        if (leftByOthers > 0) {
+            guest.holdUnfinished(true);
+            var _ = settled.whenComplete((_, failure) -> loop.execute(() -> settled(failure)));
+        }
+    }
+
+    private void settled(@Nullable Throwable failure) {
+        if (released) {
+            return;
+        }
+        if (failure == null) {
+            guest.holdUnfinished(false);
+            polling.wake();
+        } else {
+            fault(new IOException("another device did not settle the requests in flight that it left", failure));
+        }
     }
 
     // ---- the loop ----
@@ -150,6 +179,9 @@ final class RelayRunner implements EventLoop.Pollable {
             read += chain.readableBytes();
             written += device.writtenBytes();
             guest.complete(chain, device.writtenBytes());
+            if (slots.isTakenOver(slot)) {
+                takenOver = --leftByOthers;
+            }
             slots.giveBack(slot);
             count++;
             if (count % PUBLISH_CHAINS == 0) {
@@ -212,10 +244,11 @@ final class RelayRunner implements EventLoop.Pollable {
         int slot = held;
         if (slot == NONE) {
             slot = slots.peek();
+            int unfinished = guest.unfinished();
             if (slot == NONE || !guest.next(slots.chain(slot))) {
                 return false;
             }
-            slots.take();
+            slots.take(guest.unfinished() < unfinished);
             held = slot;
             pieces.set(slots.chain(slot));
         }
@@ -291,6 +324,11 @@ final class RelayRunner implements EventLoop.Pollable {
         return outstanding;
     }
 
+    /** Requests that somebody else left in flight and that are not answered yet. */
+    int takenOver() {
+        return takenOver;
+    }
+
     /** Whether what is outstanding waits to be filled by the device and so may wait for ever. */
     boolean onlyReceives() {
         return slots.onlyReceive();
@@ -300,6 +338,7 @@ final class RelayRunner implements EventLoop.Pollable {
     void halt() {
         broken = true;
         outstanding = 0;
+        takenOver = 0;
     }
 
     /** Replaces what the guest kicks; the caller closes the old one. */

@@ -6,15 +6,21 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.fairlead.vdpa.MemoryRegion;
 import io.fairlead.vdpa.SharedDirtyLog;
 import io.fairlead.vdpa.VdpaDevice.Capability;
+import io.fairlead.virtio.DescriptorChain;
+import io.fairlead.virtio.DeviceQueue;
 import io.fairlead.virtio.Feature;
+import io.fairlead.virtio.InflightRegion;
+import io.fairlead.virtio.QueueConfig;
 import io.fairlead.virtio.QueueState;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.time.Duration;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -303,5 +309,61 @@ class RelayDeviceTest extends RelayFixture {
             relay.dirtyLog(null);
             load.run(20);
         }
+    }
+
+    @ParameterizedTest
+    @MethodSource("layoutsAndMemory")
+    void requestsOfAnotherDeviceAreTakenUpOnceTheyAreSettledThere(long features, boolean memory) throws Exception {
+        start(ALL, features, 32);
+        TestLoad load = new TestLoad(guest, 30, 8, 4, false);
+        load.run(20);
+        relay.queueReady(0, false);
+        QueueState stopped = relay.queueState(0);
+        load.fill();
+        int left = guest.queues[0].outstanding();
+        long regionBytes = InflightRegion.byteCount(32, guest.rings[0].packed());
+        try (SharedDirtyLog log = newLog();
+                Arena arena = Arena.ofShared()) {
+            relay.dirtyLog(log);
+            if (memory) {
+                relay.queueInflight(0, arena.allocate(regionBytes, 64));
+            }
+            // As if another device had taken all of them.
+            MemorySegment other = arena.allocate(regionBytes, 64);
+            DeviceQueue taker = DeviceQueue.create(
+                    new QueueConfig(
+                            32,
+                            guest.rings[0].descriptorAddress(),
+                            guest.rings[0].driverAddress(),
+                            guest.rings[0].deviceAddress(),
+                            features,
+                            stopped,
+                            other),
+                    inner.table().memory());
+            while (taker.next(new DescriptorChain(arena.allocate(DescriptorChain.IOVEC_BYTES, 8)))) {}
+            CompletableFuture<Void> settled = new CompletableFuture<>();
+            relay.queueState(0, taker.state());
+            relay.carryOver(0, InflightRegion.read(other, 32, taker.state()), settled);
+            int takenBefore = inner.taken.get();
+            relay.queueReady(0, true);
+            load.more(3);
+            while (inner.taken.get() < takenBefore + 3) {
+                Thread.sleep(1);
+            }
+            assertThat(inner.taken.get()).isEqualTo(takenBefore + 3);
+            settled.complete(null);
+            load.await();
+            assertThat(inner.taken.get()).isEqualTo(takenBefore + 3 + left);
+            load.run(20);
+            relay.dirtyLog(null);
+            load.run(20);
+            relay.queueReady(0, false);
+            relay.queueInflight(0, null);
+        }
+    }
+
+    private static Stream<Arguments> layoutsAndMemory() {
+        return Stream.of(SPLIT, PACKED)
+                .flatMap(features -> Stream.of(false, true).map(memory -> Arguments.of(features, memory)));
     }
 }

@@ -55,7 +55,7 @@ final class TestLoad {
         this.depth = depth;
         this.maxPieces = maxPieces;
         this.polls = polls;
-        busy = new boolean[depth];
+        busy = new boolean[MAX_DEPTH];
     }
 
     void startThread() {
@@ -101,6 +101,19 @@ final class TestLoad {
         add();
     }
 
+    /** Makes so many requests more than there are outstanding, without waiting. */
+    void more(int count) {
+        int left = count;
+        for (int place = 0; left > 0; place++) {
+            if (!busy[place]) {
+                prepare(place);
+                assertThat(put(place)).isTrue();
+                left--;
+            }
+        }
+        guest.publish(0);
+    }
+
     /** Waits for all that is outstanding. */
     void await() throws Exception {
         while (outstanding > 0) {
@@ -141,22 +154,25 @@ final class TestLoad {
         for (int place = 0; place < depth; place++) {
             if (!busy[place] && random.nextInt(4) != 0) {
                 prepare(place);
-                if (!guest.queues[0].add(
-                        addresses[place],
-                        lengths[place],
-                        readable[place],
-                        addresses[place].length - readable[place],
-                        place)) {
+                if (!put(place)) {
                     break;
                 }
-                busy[place] = true;
-                outstanding++;
             }
         }
         if (outstanding == 0) {
             add();
         }
         guest.publish(0);
+    }
+
+    private boolean put(int place) {
+        int writable = addresses[place].length - readable[place];
+        if (!guest.queues[0].add(addresses[place], lengths[place], readable[place], writable, place)) {
+            return false;
+        }
+        busy[place] = true;
+        outstanding++;
+        return true;
     }
 
     private void prepare(int place) {
