@@ -41,6 +41,9 @@ public final class Payload {
     /** {@code u64 mmap size, u64 mmap offset} of a dirty log. */
     public static final int LOG_BYTES = 16;
 
+    /** {@code u32 direction, u32 phase} of a device's state. */
+    public static final int TRANSFER_BYTES = 8;
+
     /** The flag of a {@link VringAddress}: writes into the used ring are to be logged, from its log address on. */
     public static final int VRING_FLAG_LOG = 1;
 
@@ -152,6 +155,25 @@ public final class Payload {
             payload.set(U64, 8, fileOffset);
             payload.set(U16, 16, (short) queueCount);
             payload.set(U16, 18, (short) queueSize);
+        }
+    }
+
+    /** How the state of a device shall go over a pipe. */
+    public record Transfer(int direction, int phase) {
+        /** From the device to the client. */
+        public static final int SAVE = 0;
+
+        /** From the client to the device. */
+        public static final int LOAD = 1;
+
+        /** All rings are stopped: the only phase there is. */
+        public static final int STOPPED = 0;
+
+        /** In the answer: the pipe that the client gave is used. The low byte is 0 for success. */
+        public static final long ANSWER_NO_DESCRIPTOR = 1 << 8;
+
+        public static Transfer read(MemorySegment payload) {
+            return new Transfer(payload.get(U32, 0), payload.get(U32, 4));
         }
     }
 

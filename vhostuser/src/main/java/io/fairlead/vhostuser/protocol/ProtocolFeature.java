@@ -12,6 +12,9 @@ public final class ProtocolFeature {
     public static final long CONFIGURE_MEM_SLOTS = 1L << 15;
     public static final long STATUS = 1L << 16;
 
+    /** The state of the device goes over a pipe, to and from the client. */
+    public static final long DEVICE_STATE = 1L << 19;
+
     /**
      * GET_VRING_BASE waits for nothing: what is in flight stays recorded in the in-flight region. Goes together with
      * {@link #INFLIGHT_SHMFD} alone.

@@ -39,9 +39,11 @@ public enum Request {
     // A descriptor is against the rules here, but known clients send one; it is closed unread.
     REM_MEM_REG(38, Payload.REGION_BYTES, Payload.REGION_BYTES, 0, 1, ProtocolFeature.CONFIGURE_MEM_SLOTS, false),
     SET_STATUS(39, 8, 8, 0, 0, ProtocolFeature.STATUS, false),
-    GET_STATUS(40, 0, 0, 0, 0, ProtocolFeature.STATUS, true);
+    GET_STATUS(40, 0, 0, 0, 0, ProtocolFeature.STATUS, true),
+    SET_DEVICE_STATE_FD(42, Payload.TRANSFER_BYTES, Payload.TRANSFER_BYTES, 1, 1, ProtocolFeature.DEVICE_STATE, true),
+    CHECK_DEVICE_STATE(43, 0, 0, 0, 0, ProtocolFeature.DEVICE_STATE, true);
 
-    private static final @Nullable Request[] BY_CODE = new Request[41];
+    private static final @Nullable Request[] BY_CODE = new Request[44];
 
     static {
         for (Request request : values()) {

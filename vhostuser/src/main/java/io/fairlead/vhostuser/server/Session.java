@@ -1,5 +1,6 @@
 package io.fairlead.vhostuser.server;
 
+import io.fairlead.linux.Fd;
 import io.fairlead.vdpa.DeviceListener;
 import io.fairlead.vdpa.SharedDirtyLog;
 import io.fairlead.vdpa.VdpaDevice;
@@ -53,6 +54,7 @@ final class Session implements DeviceListener {
     private final SessionMemory memory;
     private final SessionRings rings;
     private final SessionLog log;
+    private final SessionState state;
     private final Object channelLock = new Object();
     private @Nullable BackendChannel channel;
     private long protocolFeatures;
@@ -66,6 +68,7 @@ final class Session implements DeviceListener {
         memory = new SessionMemory(device, MAX_MEMORY_SLOTS);
         rings = new SessionRings(device, connection, memory);
         log = new SessionLog(device);
+        state = new SessionState(device);
     }
 
     /**
@@ -130,6 +133,8 @@ final class Session implements DeviceListener {
             case GET_INFLIGHT_FD -> rings.answerInflight();
             case GET_MAX_MEM_SLOTS -> connection.reply(MAX_MEMORY_SLOTS);
             case GET_STATUS -> connection.reply(resetDue ? 0 : device.status());
+            case SET_DEVICE_STATE_FD -> setDeviceState();
+            case CHECK_DEVICE_STATE -> connection.reply(state.check() ? 0 : 1);
             default -> throw new IllegalStateException(request + " has no answer");
         }
     }
@@ -188,6 +193,9 @@ final class Session implements DeviceListener {
         }
         if (can(Capability.DIRTY_LOG)) {
             offered |= ProtocolFeature.LOG_SHMFD;
+        }
+        if (can(Capability.QUEUE_STATE)) {
+            offered |= ProtocolFeature.DEVICE_STATE;
         }
         if (can(Capability.INFLIGHT)) {
             offered |= ProtocolFeature.INFLIGHT_SHMFD;
@@ -264,6 +272,17 @@ final class Session implements DeviceListener {
         connection.reply(0);
     }
 
+    private void setDeviceState() throws IOException {
+        Payload.Transfer transfer = Payload.Transfer.read(connection.payload());
+        Fd pipe = connection.takeDescriptor();
+        if (resetDue && transfer.direction() == Payload.Transfer.LOAD) {
+            // Not afterwards: it would undo what is loaded.
+            resetDevice();
+        }
+        boolean taken = state.begin(transfer, pipe);
+        connection.reply((taken ? 0 : 1) | Payload.Transfer.ANSWER_NO_DESCRIPTOR);
+    }
+
     // ---- configuration space ----
 
     private void answerConfig() throws IOException, ProtocolException {
@@ -327,11 +346,13 @@ final class Session implements DeviceListener {
     /** Ends the session from another thread; {@link #run} returns soon. */
     void shutdown() {
         connection.shutdown();
+        state.shutdown();
     }
 
     private void release() {
         List<AutoCloseable> steps = new ArrayList<>();
         steps.add(() -> device.listener(null));
+        steps.add(state);
         steps.add(device::reset);
         steps.add(log::end);
         steps.add(rings);

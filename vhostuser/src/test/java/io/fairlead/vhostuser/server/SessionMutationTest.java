@@ -73,6 +73,17 @@ class SessionMutationTest {
             client.send(Request.SET_VRING_ADDR, 0, TestClient.address(0, rings, 1, rings.deviceAddress()));
             client.ask(Request.SET_LOG_BASE, TestClient.log(8192, 4096), client.memoryFd);
             client.ask(Request.GET_VRING_BASE, TestClient.state(0, 0));
+            // A stream whose other end is gone: a transfer fails at once and holds no mutant up.
+            for (int direction : new int[] {0, 1}) {
+                List<UnixSocket> stream = UnixSocket.socketPair("state");
+                stream.getLast().close();
+                client.ask(
+                        Request.SET_DEVICE_STATE_FD,
+                        TestClient.state(direction, 0),
+                        stream.getFirst().fd());
+                stream.getFirst().close();
+                client.ask(Request.CHECK_DEVICE_STATE, NONE);
+            }
             client.send(
                     Request.REM_MEM_REG,
                     0,

@@ -119,6 +119,11 @@ enum Violation {
         }
     }),
     LOG_FD_WITHOUT_DESCRIPTOR("came with 0 descriptors", c -> c.send(Request.SET_LOG_FD, 0, new byte[0])),
+    STATE_WITHOUT_DESCRIPTOR(
+            "came with 0 descriptors", c -> c.send(Request.SET_DEVICE_STATE_FD, 0, TestClient.state(0, 0))),
+    STATE_WITHOUT_DIRECTION(
+            "SET_DEVICE_STATE_FD has 4 bytes", c -> c.send(Request.SET_DEVICE_STATE_FD, 0, new byte[4], c.kick.fd())),
+    STATE_CHECK_WITH_PAYLOAD("CHECK_DEVICE_STATE has 8 bytes", c -> c.send(Request.CHECK_DEVICE_STATE, 0, new byte[8])),
     BASE_OUT_OF_RANGE("above 65535", c -> {
         DriverRings rings = c.rings(16, ServedDisk.FEATURES);
         c.send(Request.SET_VRING_NUM, 0, TestClient.state(0, 16));

@@ -1,0 +1,106 @@
+package io.fairlead.linux;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(60)
+class PipeEndTest {
+    private final long descriptorsBefore = Fd.openCount();
+
+    @AfterEach
+    void nothingIsLeft() {
+        assertThat(Fd.openCount()).isEqualTo(descriptorsBefore);
+    }
+
+    private static List<Fd> stream() throws Exception {
+        return UnixSocket.socketPair("stream").stream().map(UnixSocket::fd).toList();
+    }
+
+    @Test
+    void whatIsWrittenIsReadUpToTheEnd() throws Exception {
+        byte[] sent = new byte[3_000_000];
+        new Random(1).nextBytes(sent);
+        List<Fd> ends = stream();
+        try (Arena arena = Arena.ofShared();
+                PipeEnd reader = PipeEnd.reading(ends.get(0))) {
+            CompletableFuture<Void> writing = CompletableFuture.runAsync(() -> {
+                try (PipeEnd writer = PipeEnd.writing(ends.get(1))) {
+                    writer.writeAll(arena.allocateFrom(ValueLayout.JAVA_BYTE, sent));
+                } catch (IOException e) {
+                    throw new IllegalStateException(e);
+                }
+            });
+            MemorySegment received = arena.allocate(sent.length + 1);
+            long total = 0;
+            for (int count = reader.read(received); count > 0; ) {
+                total += count;
+                count = reader.read(received.asSlice(total));
+            }
+            writing.join();
+            assertThat(received.asSlice(0, total).toArray(ValueLayout.JAVA_BYTE))
+                    .isEqualTo(sent);
+        }
+    }
+
+    @Test
+    void aWaitForTheOtherEndIsEndedByAnotherThread() throws Exception {
+        List<Fd> ends = stream();
+        try (Arena arena = Arena.ofShared();
+                PipeEnd reader = PipeEnd.reading(ends.get(0));
+                PipeEnd writer = PipeEnd.writing(ends.get(1))) {
+            MemorySegment much = arena.allocate(16 << 20);
+            CompletableFuture<Integer> reading = CompletableFuture.supplyAsync(() -> {
+                try {
+                    return reader.read(much);
+                } catch (IOException e) {
+                    return -1;
+                }
+            });
+            reader.shutdown();
+            assertThat(reading.join()).isEqualTo(-1);
+            assertThatThrownBy(() -> reader.read(much)).hasMessageContaining("was ended");
+            CompletableFuture<Boolean> writing = CompletableFuture.supplyAsync(() -> {
+                try {
+                    writer.writeAll(much);
+                    return true;
+                } catch (IOException e) {
+                    return false;
+                }
+            });
+            writer.shutdown();
+            assertThat(writing.join()).isFalse();
+        }
+    }
+
+    @Test
+    void nobodyReads() throws Exception {
+        List<Fd> ends = stream();
+        ends.get(0).close();
+        try (Arena arena = Arena.ofConfined();
+                PipeEnd writer = PipeEnd.writing(ends.get(1))) {
+            assertThatThrownBy(() -> writer.writeAll(arena.allocate(10)))
+                    .isInstanceOfSatisfying(
+                            LinuxException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EPIPE));
+        }
+    }
+
+    @Test
+    void aFileIsNoPipeAndIsClosed() throws Exception {
+        Fd file = Memfd.create("file", 4096);
+        assertThatThrownBy(() -> PipeEnd.reading(file))
+                .isInstanceOfSatisfying(
+                        LinuxException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EPERM));
+        assertThat(file.isOpen()).isFalse();
+    }
+}
