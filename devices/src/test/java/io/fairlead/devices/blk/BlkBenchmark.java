@@ -2,6 +2,7 @@ package io.fairlead.devices.blk;
 
 import io.fairlead.devices.base.Guest;
 import io.fairlead.linux.Self;
+import io.fairlead.vdpa.SharedDirtyLog;
 import io.fairlead.vdpa.loop.EventLoopGroup;
 import io.fairlead.virtio.BlkRequest;
 import io.fairlead.virtio.DeviceFaultException;
@@ -17,7 +18,7 @@ import java.util.SplittableRandom;
 
 /**
  * Drives a disk in one process by a polling driver of its own thread and prints requests a second and the device's
- * processor time a request. Not a test: run main with the path of a file to make and use.
+ * processor time a request, without and with a log of written pages. Not a test: run main with the path of a file to make and use.
  *
  * <pre>{@code BlkBenchmark FILE [seconds [filter]]}</pre>
  */
@@ -75,7 +76,16 @@ public final class BlkBenchmark {
             long features = device.deviceFeatures() & ~(packed ? 0 : Feature.RING_PACKED);
             guest.start(features);
             measure(name, guest, type, depth, 0.7 * seconds, false);
-            measure(name, guest, type, depth, seconds, true);
+            // In turns, so that what else the machine does hits both.
+            try (SharedDirtyLog log = SharedDirtyLog.create("benchmark", 2 * Guest.BASE)) {
+                for (int turn = 0; turn < 3; turn++) {
+                    device.dirtyLog(null);
+                    measure(name, guest, type, depth, seconds / 3, true);
+                    device.dirtyLog(log);
+                    measure(name + ", logged", guest, type, depth, seconds / 3, true);
+                }
+                device.dirtyLog(null);
+            }
         }
     }
 
