@@ -9,6 +9,9 @@ module io.fairlead.node {
     requires org.bouncycastle.provider;
     requires org.slf4j;
 
+    exports io.fairlead.node;
     exports io.fairlead.node.channel;
+    exports io.fairlead.node.journal;
+    exports io.fairlead.node.migration;
     exports io.fairlead.node.tls;
 }

@@ -19,6 +19,8 @@ import picocli.CommandLine.Spec;
         subcommands = {
             DemoCommand.class,
             ServeCommand.class,
+            NodeCommand.class,
+            MigrateCommand.class,
             BenchCommand.class,
             StateCommand.class,
             CertificatesCommand.class,

@@ -1,13 +1,10 @@
 package io.fairlead.cli;
 
 import io.fairlead.devices.blk.BlkManagement;
-import io.fairlead.vdpa.ManagementDevice;
 import io.fairlead.vdpa.QueueStatistics;
 import io.fairlead.vdpa.Registry;
 import io.fairlead.vdpa.VdpaDevice;
-import io.fairlead.vdpa.loop.EventLoopGroup;
 import io.fairlead.vhostuser.client.VhostUserManagement;
-import io.fairlead.vhostuser.server.VhostUserServer;
 import io.fairlead.virtio.DeviceId;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -67,26 +64,15 @@ final class ServeCommand implements Callable<Integer> {
         List<DeviceOption> options = devices.stream().map(DeviceOption::parse).toList();
         PrintStream out = System.out;
         try (TerminationSignal signal = TerminationSignal.install();
-                EventLoopGroup loops = new EventLoopGroup(threads);
-                Registry registry = new Registry()) {
-            BlkManagement software = new BlkManagement("software", loops);
-            VhostUserManagement daemons = new VhostUserManagement("vhost-user", loops);
-            registry.register(software);
-            registry.register(daemons);
-            try (VhostUserServer server = new VhostUserServer()) {
-                for (DeviceOption option : options) {
-                    ManagementDevice management =
-                            option.attributes().containsKey(VhostUserManagement.BACKEND) ? daemons : software;
-                    VdpaDevice device =
-                            registry.add(management.name(), option.name(), option.deviceId(), option.attributes());
-                    server.serve(device, option.socket());
-                    printDevice(out, option, device);
-                }
-                out.println(json ? "{\"ready\":true}" : "ready");
-                out.flush();
-                signal.await();
+                ServedDevices served = new ServedDevices(threads)) {
+            for (DeviceOption option : options) {
+                printDevice(out, option, served.add(option).device());
             }
-            printStatistics(out, registry);
+            out.println(json ? "{\"ready\":true}" : "ready");
+            out.flush();
+            signal.await();
+            served.stopServing();
+            printStatistics(out, served.registry());
         }
         return 0;
     }

@@ -17,7 +17,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.Stream;
 
-/** {@code fairlead serve} as a process of its own, with the launcher's options of the JVM. */
+/** {@code fairlead serve}, or another command, as a process of its own, with the launcher's options of the JVM. */
 final class ServeProcess implements AutoCloseable {
     private static final Duration TIMEOUT = Duration.ofMinutes(2);
     private static final List<String> JVM_OPTIONS = List.of(
@@ -58,15 +58,21 @@ final class ServeProcess implements AutoCloseable {
 
     /** The same by a program that in the end replaces itself by the words that follow its own. */
     static ServeProcess startBy(List<String> prefix, String... devices) throws IOException {
-        List<String> words = new ArrayList<>(prefix);
-        words.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        words.addAll(JVM_OPTIONS);
-        words.add("io.fairlead.cli.Main");
-        words.add("serve");
+        List<String> words = new ArrayList<>(List.of("serve"));
         for (String device : devices) {
             words.add("--device");
             words.add(device);
         }
+        return startCommand(prefix, words);
+    }
+
+    /** Any command of ours that says {@code ready}. */
+    static ServeProcess startCommand(List<String> prefix, List<String> command) throws IOException {
+        List<String> words = new ArrayList<>(prefix);
+        words.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        words.addAll(JVM_OPTIONS);
+        words.add("io.fairlead.cli.Main");
+        words.addAll(command);
         return new ServeProcess(new ProcessBuilder(words)
                 .redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()))
                 .redirectErrorStream(true)

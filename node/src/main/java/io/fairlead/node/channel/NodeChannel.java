@@ -4,6 +4,7 @@ import java.io.BufferedInputStream;
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.time.Duration;
@@ -16,6 +17,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import tools.jackson.databind.node.JsonNodeFactory;
@@ -24,7 +26,7 @@ import tools.jackson.databind.node.JsonNodeFactory;
  * A connection to another node. Either end asks and the other answers; several requests may be on their way. Both ends
  * show every second that they are alive, so that a cut line is noticed within {@link #SILENCE}. Thread-safe.
  */
-public final class NodeChannel implements AutoCloseable {
+public final class NodeChannel implements Peer, AutoCloseable {
     /** A peer of which nothing was heard for so long is gone. */
     public static final Duration SILENCE = Duration.ofSeconds(5);
 
@@ -83,6 +85,17 @@ public final class NodeChannel implements AutoCloseable {
         Thread _ = Thread.ofVirtual().name(name + "-alive").start(this::showAlive);
     }
 
+    /** Where the other node listens, by its own port and the address that it is seen at; null where it did not say. */
+    public @Nullable InetSocketAddress peerListen() {
+        int colon = peer.listen().lastIndexOf(':');
+        try {
+            int port = Integer.parseInt(peer.listen().substring(colon + 1));
+            return port > 0 && port <= 0xffff ? new InetSocketAddress(socket.getInetAddress(), port) : null;
+        } catch (NumberFormatException e) {
+            return null;
+        }
+    }
+
     /** What the other node said of itself. */
     public Hello peer() {
         return peer;
@@ -94,6 +107,7 @@ public final class NodeChannel implements AutoCloseable {
      * @return completed with the answer; with a {@link RefusedException} where the other node refuses, another
      *     IOException where the channel ended
      */
+    @Override
     public CompletableFuture<Message> ask(Message request) {
         long id = nextId.getAndIncrement();
         CompletableFuture<Message> answer = new CompletableFuture<>();
@@ -113,6 +127,7 @@ public final class NodeChannel implements AutoCloseable {
     }
 
     /** Asks, and waits for the answer. */
+    @Override
     public Message call(Message request, Duration deadline) throws IOException {
         CompletableFuture<Message> answer = ask(request);
         try {
@@ -138,7 +153,7 @@ public final class NodeChannel implements AutoCloseable {
         }
     }
 
-    /** Completed with the reason when the channel has ended. */
+    @Override
     public CompletableFuture<IOException> end() {
         return end.copy();
     }

@@ -7,6 +7,7 @@ import java.net.Socket;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
+import java.util.function.IntFunction;
 import javax.net.ssl.SSLServerSocket;
 import javax.net.ssl.SSLSocket;
 import org.slf4j.Logger;
@@ -31,10 +32,7 @@ public final class NodeListener implements AutoCloseable {
 
     /** @param address where to listen; port 0 chooses one */
     public NodeListener(
-            InetSocketAddress address,
-            NodeCertificates certificates,
-            java.util.function.IntFunction<Hello> own,
-            RequestHandler handler)
+            InetSocketAddress address, NodeCertificates certificates, IntFunction<Hello> own, RequestHandler handler)
             throws IOException {
         this.handler = handler;
         socket = certificates.newServerSocket();

@@ -51,6 +51,7 @@ final class Session implements DeviceListener {
 
     private final VdpaDevice device;
     private final Connection connection;
+    private final RingGate gate;
     private final SessionMemory memory;
     private final SessionRings rings;
     private final SessionLog log;
@@ -62,9 +63,10 @@ final class Session implements DeviceListener {
     /** The client wrote a status of 0; the device is reset when the client goes on (see {@link #setStatus}). */
     private boolean resetDue;
 
-    Session(VdpaDevice device, Connection connection) {
+    Session(VdpaDevice device, Connection connection, RingGate gate) {
         this.device = device;
         this.connection = connection;
+        this.gate = gate;
         memory = new SessionMemory(device, MAX_MEMORY_SLOTS);
         rings = new SessionRings(device, connection, memory);
         log = new SessionLog(device);
@@ -98,6 +100,7 @@ final class Session implements DeviceListener {
             Request request = Request.of(connection.request());
             request.check((int) connection.payload().byteSize(), connection.descriptorCount(), protocolFeatures);
             LOG.debug("{}: {}", device.name(), request);
+            gate.pass(request);
             boolean acknowledge = !request.hasReply
                     && connection.needsReply()
                     && Feature.has(protocolFeatures, ProtocolFeature.REPLY_ACK);

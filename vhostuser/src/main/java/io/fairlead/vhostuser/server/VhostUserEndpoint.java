@@ -35,6 +35,7 @@ public final class VhostUserEndpoint implements AutoCloseable {
     private final EventLoop acceptor;
     private final Consumer<VhostUserEndpoint> onClose;
 
+    private final RingGate gate = new RingGate();
     private final Deque<UnixSocket> waiting = new ArrayDeque<>();
     private @Nullable Session session;
     private @Nullable Thread thread;
@@ -78,6 +79,19 @@ public final class VhostUserEndpoint implements AutoCloseable {
         return lastEnd;
     }
 
+    /**
+     * Keeps every client from starting rings, until {@link #releaseRings}: for a machine that may run elsewhere. Rings that
+     * run go on.
+     */
+    public void holdRings() {
+        gate.hold();
+    }
+
+    /** Ends {@link #holdRings}. */
+    public void releaseRings() {
+        gate.release();
+    }
+
     /** A client is there. On the acceptor's thread. */
     synchronized void accept() {
         try {
@@ -101,7 +115,7 @@ public final class VhostUserEndpoint implements AutoCloseable {
 
     private void start(UnixSocket client) {
         LOG.info("{}: client connected", device.name());
-        Session started = new Session(device, new Connection(client));
+        Session started = new Session(device, new Connection(client), gate);
         session = started;
         sessionCount++;
         thread = Thread.ofPlatform()
@@ -137,6 +151,7 @@ public final class VhostUserEndpoint implements AutoCloseable {
             }
             ending = thread;
         }
+        gate.release();
         acceptor.call(() -> {
             acceptor.unregister(listener.fd().raw());
             return true;

@@ -1,0 +1,189 @@
+package io.fairlead.node;
+
+import io.fairlead.node.channel.Message;
+import io.fairlead.node.channel.NodeChannel;
+import io.fairlead.node.channel.RequestHandler;
+import io.fairlead.node.journal.MigrationJournal;
+import io.fairlead.node.migration.DestinationMigration;
+import io.fairlead.node.migration.Kind;
+import io.fairlead.node.migration.MigrationPlan;
+import io.fairlead.node.migration.Outcome;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import tools.jackson.databind.node.JsonNodeFactory;
+import tools.jackson.databind.node.ObjectNode;
+
+/** The migrations to this node: answers what their sources ask. Thread-safe. */
+final class Arrivals implements RequestHandler {
+    static final String DESTINATION = "destination";
+
+    private static final Logger LOG = LoggerFactory.getLogger(Arrivals.class);
+
+    /** One migration to here. */
+    private record Arrival(String machine, DestinationMigration migration, NodeChannel channel) {}
+
+    private final Map<String, NodeMachine> machines;
+    private final Path journals;
+    private final Path certificates;
+    private final String listenHost;
+    private final MachineLocks locks;
+    private final Map<UUID, Arrival> arrivals = new ConcurrentHashMap<>();
+    private final Map<UUID, DestinationMigration> recovered = new ConcurrentHashMap<>();
+
+    Arrivals(
+            Map<String, NodeMachine> machines,
+            Path journals,
+            Path certificates,
+            String listenHost,
+            MachineLocks locks) {
+        this.machines = machines;
+        this.journals = journals;
+        this.certificates = certificates;
+        this.listenHost = listenHost;
+        this.locks = locks;
+    }
+
+    /** Goes on with a migration of a process that was killed; before devices are served. */
+    void recover(MigrationJournal journal) throws IOException {
+        NodeMachine machine = machines.get(journal.begun().path("machine").asString(""));
+        if (machine == null) {
+            LOG.error("migration {} is of a machine that this node does not know any more", journal.id());
+            journal.close();
+            return;
+        }
+        QemuDestination side = new QemuDestination(machine, certificates, listenHost);
+        if (!journal.last().isFinal()) {
+            side.watchAgain();
+        }
+        boolean sameBoot = journal.begun().path("boot").asString("").equals(BootId.current());
+        DestinationMigration migration = DestinationMigration.recover(journal, side, sameBoot);
+        recovered.put(journal.id(), migration);
+        var _ = migration
+                .decided()
+                .thenAccept(outcome -> LOG.warn(
+                        "machine {}: after a restart: {} {}", machine.name(), outcome.step(), outcome.reason()));
+    }
+
+    @Override
+    public Message answer(NodeChannel channel, Message request) throws IOException {
+        return switch (request.kind()) {
+            case Kind.DESCRIBE -> MachineCheck.describe(machine(request));
+            case Kind.PREPARE -> prepare(channel, request);
+            case Kind.STATES -> {
+                migration(request).states(request.blobs());
+                yield Message.of(Kind.STATES);
+            }
+            case Kind.GRANT -> answered(request.kind(), migration(request).grant());
+            case Kind.WITHDRAW ->
+                answered(request.kind(), migration(request).withdraw("the source gave up: " + request.text("reason")));
+            case Kind.SETTLED -> {
+                migration(request).settled();
+                yield Message.of(Kind.SETTLED);
+            }
+            case Kind.FORGET -> {
+                DestinationMigration migration = migration(request);
+                migration.forget();
+                forget(id(request));
+                yield Message.of(Kind.FORGET);
+            }
+            default -> throw new IOException("this node does not know the request '" + request.kind() + "'");
+        };
+    }
+
+    private static Message answered(String kind, CompletableFuture<Outcome> decided) throws IOException {
+        try {
+            return decided.get().into(Message.of(kind));
+        } catch (ExecutionException | InterruptedException e) {
+            throw new IOException("no outcome: " + e.getMessage(), e);
+        }
+    }
+
+    private NodeMachine machine(Message request) throws IOException {
+        NodeMachine machine = machines.get(request.text("machine"));
+        if (machine == null) {
+            throw new IOException("the destination's node has no machine '%s', only %s: name it there by --machine"
+                    .formatted(request.text("machine"), machines.keySet()));
+        }
+        return machine;
+    }
+
+    private static UUID id(Message request) throws IOException {
+        try {
+            return UUID.fromString(request.text("migration"));
+        } catch (IllegalArgumentException e) {
+            throw new IOException("'" + request.text("migration") + "' is no migration", e);
+        }
+    }
+
+    private DestinationMigration migration(Message request) throws IOException {
+        UUID id = id(request);
+        Arrival arrival = arrivals.get(id);
+        DestinationMigration migration = arrival != null ? arrival.migration() : recovered.get(id);
+        if (migration == null) {
+            throw new IOException("the destination's node knows no migration " + id);
+        }
+        return migration;
+    }
+
+    private Message prepare(NodeChannel channel, Message request) throws IOException {
+        NodeMachine machine = machine(request);
+        UUID id = id(request);
+        MigrationPlan plan = MigrationPlan.of(request);
+        locks.take(machine.name(), "a migration from node " + channel.peer().node());
+        DestinationMigration migration;
+        try {
+            forgetOld(machine.name());
+            ObjectNode begun = JsonNodeFactory.instance.objectNode();
+            begun.put("role", DESTINATION);
+            begun.put("machine", machine.name());
+            begun.put("boot", BootId.current());
+            begun.put("source", channel.peer().node());
+            migration = DestinationMigration.begin(
+                    MigrationJournal.begin(journals, id, begun),
+                    new QemuDestination(machine, certificates, listenHost));
+        } catch (IOException | RuntimeException e) {
+            locks.give(machine.name());
+            throw e;
+        }
+        arrivals.put(id, new Arrival(machine.name(), migration, channel));
+        var _ = migration.decided().thenRun(() -> locks.give(machine.name()));
+        if (!channel.isOpen()) {
+            migration.channelEnded(new IOException("it was closed at once"));
+        }
+        int port = migration.listen(plan, request.blobs());
+        return Message.of(Kind.PREPARE).with("port", port);
+    }
+
+    /** What ended long ago, and whose source never said that it will not ask again. */
+    private void forgetOld(String machine) throws IOException {
+        for (Map.Entry<UUID, Arrival> entry : arrivals.entrySet()) {
+            Arrival old = entry.getValue();
+            if (old.machine().equals(machine) && old.migration().step().isFinal()) {
+                old.migration().forget();
+                forget(entry.getKey());
+            }
+        }
+    }
+
+    private void forget(UUID id) {
+        arrivals.remove(id);
+        recovered.remove(id);
+    }
+
+    @Override
+    public void ended(NodeChannel channel, IOException reason) {
+        for (Arrival arrival : arrivals.values()) {
+            if (arrival.channel() == channel) {
+                arrival.migration().channelEnded(reason);
+                SettledWatch.start(arrival.migration(), channel);
+            }
+        }
+    }
+}

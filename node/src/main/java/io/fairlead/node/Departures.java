@@ -1,0 +1,203 @@
+package io.fairlead.node;
+
+import io.fairlead.node.channel.Hello;
+import io.fairlead.node.channel.Message;
+import io.fairlead.node.channel.Peer;
+import io.fairlead.node.channel.RequestHandler;
+import io.fairlead.node.journal.MigrationJournal;
+import io.fairlead.node.migration.Kind;
+import io.fairlead.node.migration.MigrationListener;
+import io.fairlead.node.migration.MigrationPlan;
+import io.fairlead.node.migration.MigrationReport;
+import io.fairlead.node.migration.Phase;
+import io.fairlead.node.migration.SourceMigration;
+import io.fairlead.node.tls.NodeCertificates;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicReference;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import tools.jackson.databind.node.JsonNodeFactory;
+import tools.jackson.databind.node.ObjectNode;
+
+/** The migrations from this node, and the ways to other nodes. Thread-safe. */
+final class Departures implements AutoCloseable {
+    static final String SOURCE = "source";
+
+    private static final Logger LOG = LoggerFactory.getLogger(Departures.class);
+    private static final Duration ANSWER = Duration.ofSeconds(30);
+    private static final long PROGRESS_MILLIS = 500;
+
+    private final Map<String, NodeMachine> machines;
+    private final Path journals;
+    private final NodeCertificates certificates;
+    private final Hello own;
+    private final RequestHandler handler;
+    private final MachineLocks locks;
+    private final Map<HostPort, NodeLink> links = new ConcurrentHashMap<>();
+    private final Map<String, SourceMigration> running = new ConcurrentHashMap<>();
+
+    Departures(
+            Map<String, NodeMachine> machines,
+            Path journals,
+            NodeCertificates certificates,
+            Hello own,
+            RequestHandler handler,
+            MachineLocks locks) {
+        this.machines = machines;
+        this.journals = journals;
+        this.certificates = certificates;
+        this.own = own;
+        this.handler = handler;
+        this.locks = locks;
+    }
+
+    private NodeLink link(HostPort to) {
+        return links.computeIfAbsent(
+                to, address -> new NodeLink(address.host(), address.port(), certificates, own, handler));
+    }
+
+    private NodeMachine machine(String name) throws IOException {
+        NodeMachine machine = machines.get(name);
+        if (machine == null) {
+            throw new IOException(
+                    "this node has no machine '%s', only %s: name it by --machine".formatted(name, machines.keySet()));
+        }
+        return machine;
+    }
+
+    /** Compares both sides; changes nothing. */
+    MachineCheck check(String machineName, HostPort to) throws IOException {
+        NodeMachine machine = machine(machineName);
+        locks.take(machineName, "a check");
+        try {
+            return check(machine, link(to).connect(), MachineCheck.describe(machine));
+        } finally {
+            // The monitor's socket is free for others again.
+            machine.close();
+            locks.give(machineName);
+        }
+    }
+
+    private static MachineCheck check(NodeMachine machine, Peer peer, Message here) throws IOException {
+        return MachineCheck.compare(here, peer.call(Message.of(Kind.DESCRIBE).with("machine", machine.name()), ANSWER));
+    }
+
+    /**
+     * Moves a machine; returns at the end.
+     *
+     * @throws IOException where it was refused before anything was changed
+     */
+    MigrationReport migrate(String machineName, HostPort to, MigrationPlan plan, MigrationWatcher watcher)
+            throws IOException {
+        NodeMachine machine = machine(machineName);
+        locks.take(machineName, "a migration to " + to);
+        try {
+            watcher.phase(Phase.CHECK);
+            NodeLink link = link(to);
+            Peer peer = link.connect();
+            Message here = MachineCheck.describe(machine);
+            MachineCheck check = check(machine, peer, here);
+            watcher.checked(check);
+            if (!check.refusal().isEmpty()) {
+                throw new IOException("machine " + machineName + " stays: " + check.refusal());
+            }
+            QemuSource side = new QemuSource(machine, certificates.folder());
+            side.connect();
+            ObjectNode begun = JsonNodeFactory.instance.objectNode();
+            begun.put("role", SOURCE);
+            begun.put("machine", machineName);
+            begun.put("boot", BootId.current());
+            begun.put("to", to.toString());
+            begun.put("keepSource", plan.keepSource());
+            SourceMigration migration = new SourceMigration(
+                    machineName, plan, MigrationJournal.begin(journals, UUID.randomUUID(), begun), side, link, watcher);
+            running.put(machineName, migration);
+            AtomicReference<Phase> ended = new AtomicReference<>();
+            Thread progress = Thread.ofVirtual().start(() -> showProgress(side, watcher, ended));
+            try {
+                return migration.run(peer, link.host(), here.blobs(), check.mayFreeze());
+            } finally {
+                ended.set(Phase.COMMIT);
+                progress.interrupt();
+                running.remove(machineName);
+            }
+        } finally {
+            machine.close();
+            locks.give(machineName);
+        }
+    }
+
+    /** Only while memory goes over: later nothing is asked of QEMU that it need not do. */
+    private static void showProgress(QemuSource side, MigrationWatcher watcher, AtomicReference<Phase> ended) {
+        try {
+            while (ended.get() == null && !side.stopped().isDone()) {
+                Thread.sleep(PROGRESS_MILLIS);
+                if (ended.get() == null && !side.stopped().isDone()) {
+                    watcher.progress(side.progress());
+                }
+            }
+        } catch (IOException e) {
+            LOG.debug("no progress", e);
+        } catch (InterruptedException e) {
+            // The end.
+        }
+    }
+
+    /** See {@link SourceMigration#cancel}; false also where there is none. */
+    boolean cancel(String machineName, String reason) {
+        SourceMigration migration = running.get(machineName);
+        return migration != null && migration.cancel(reason);
+    }
+
+    /** Goes on with a migration of a process that was killed, in the background; before devices are served. */
+    void recover(MigrationJournal journal) throws IOException {
+        String name = journal.begun().path("machine").asString("");
+        NodeMachine machine = machines.get(name);
+        if (machine == null) {
+            LOG.error("migration {} is of machine {}, which this node does not know any more", journal.id(), name);
+            journal.close();
+            return;
+        }
+        locks.take(name, "a migration that is taken up after a restart");
+        machine.hold();
+        HostPort to = HostPort.parse(journal.begun().path("to").asString(""));
+        QemuSource side = new QemuSource(machine, certificates.folder());
+        MigrationPlan plan = new MigrationPlan(
+                0, 0, 0, 0, false, journal.begun().path("keepSource").asBoolean(false));
+        SourceMigration migration = new SourceMigration(name, plan, journal, side, link(to), new Logged(name));
+        Thread _ = Thread.ofPlatform()
+                .daemon()
+                .name("fairlead-" + name + "-recovery")
+                .start(() -> {
+                    try {
+                        MigrationReport report = migration.recover();
+                        LOG.warn("machine {}: after a restart: {} {}", name, report.result(), report.reason());
+                    } finally {
+                        machine.close();
+                        locks.give(name);
+                    }
+                });
+    }
+
+    private record Logged(String machine) implements MigrationListener {
+        @Override
+        public void phase(Phase phase) {
+            LOG.info("machine {}: {}", machine, phase);
+        }
+
+        @Override
+        public void note(String text) {
+            LOG.warn("machine {}: {}", machine, text);
+        }
+    }
+
+    @Override
+    public void close() {
+        links.values().forEach(NodeLink::close);
+    }
+}

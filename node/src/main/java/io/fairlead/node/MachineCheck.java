@@ -1,0 +1,220 @@
+package io.fairlead.node;
+
+import io.fairlead.node.channel.Message;
+import io.fairlead.node.migration.Kind;
+import io.fairlead.qemu.MachineFacts;
+import io.fairlead.qemu.QemuVersion;
+import io.fairlead.vdpa.preflight.DeviceProfile;
+import io.fairlead.vdpa.preflight.Preflight;
+import io.fairlead.vdpa.preflight.Verdict;
+import io.fairlead.vdpa.state.DeviceState;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * Whether a machine may move: what both nodes say of their QEMUs and devices, compared. Nothing is changed.
+ *
+ * @param lines one a field
+ * @param mayFreeze whether requests in flight may be carried over: both sides of every device can
+ */
+record MachineCheck(List<Line> lines, boolean mayFreeze) {
+    /**
+     * One verdict.
+     *
+     * @param subject the device's name, or "machine"
+     */
+    record Line(String subject, Verdict verdict) {
+        ObjectNode into(ObjectNode node) {
+            return node.put("subject", subject)
+                    .put("field", verdict.field())
+                    .put("outcome", verdict.outcome().name())
+                    .put("source", verdict.sourceValue())
+                    .put("destination", verdict.destinationValue())
+                    .put("reason", verdict.reason())
+                    .put("remedy", verdict.remedy());
+        }
+    }
+
+    MachineCheck {
+        lines = List.copyOf(lines);
+    }
+
+    /** Every reason against it, empty where there is none. */
+    String refusal() {
+        return lines.stream()
+                .filter(line -> line.verdict().outcome() == Verdict.Outcome.REFUSED)
+                .map(line -> "%s: %s: %s"
+                        .formatted(
+                                line.subject(),
+                                line.verdict().field(),
+                                line.verdict().reason()))
+                .collect(Collectors.joining("; "));
+    }
+
+    /** What a node says of its side; states of devices go as blobs. */
+    static Message describe(NodeMachine machine) throws IOException {
+        Message message = new Message(Kind.DESCRIBE, Message.of(Kind.DESCRIBE).fields(), machine.provisionalStates());
+        ObjectNode fields = message.fields();
+        machine.devices().forEach(device -> fields.withArray("devices").add(device.name()));
+        try {
+            MachineFacts facts = MachineFacts.of(machine.monitor());
+            ObjectNode qemu = fields.putObject("qemu");
+            qemu.put("version", facts.version().toString());
+            qemu.put("machineType", facts.machineType());
+            qemu.put("status", facts.status());
+            qemu.put("memoryBytes", facts.memoryBytes());
+            Map<String, String> drivers = new TreeMap<>();
+            facts.devices().forEach(device -> drivers.put(device.id(), device.driver()));
+            qemu.put(
+                    "devices",
+                    drivers.entrySet().stream()
+                            .map(entry -> entry.getKey() + "=" + entry.getValue())
+                            .collect(Collectors.joining(" ")));
+            qemu.put("blockers", String.join("; ", facts.migrationBlockers()));
+        } catch (IOException e) {
+            fields.put("qemuMissing", String.valueOf(e.getMessage()));
+        }
+        return message;
+    }
+
+    /** Compares what both said. */
+    static MachineCheck compare(Message source, Message destination) throws IOException {
+        List<Line> lines = new ArrayList<>();
+        machine(source.fields(), destination.fields(), lines);
+        List<String> names = names(source);
+        List<String> others = names(destination);
+        boolean mayFreeze = true;
+        for (int i = 0; i < names.size(); i++) {
+            int other = others.indexOf(names.get(i));
+            if (other != i) {
+                lines.add(new Line(
+                        names.get(i),
+                        verdict(
+                                "device",
+                                false,
+                                names.get(i),
+                                other < 0 ? "none" : "at another place",
+                                "the destination's node does not have it at this place of the machine",
+                                "name the same devices in the same order in --machine of both nodes")));
+                mayFreeze = false;
+                continue;
+            }
+            DeviceProfile a = DeviceState.decode(source.blobs().get(i)).profile();
+            DeviceProfile b = DeviceState.decode(destination.blobs().get(i)).profile();
+            for (Verdict verdict : Preflight.compare(a, b)) {
+                lines.add(new Line(names.get(i), verdict));
+            }
+            mayFreeze &= Preflight.quiesceMode(a, b) == Preflight.QuiesceMode.FREEZE;
+        }
+        return new MachineCheck(lines, mayFreeze);
+    }
+
+    private static List<String> names(Message message) throws IOException {
+        List<String> names = new ArrayList<>();
+        message.fields().path("devices").forEach(name -> names.add(name.asString("")));
+        if (names.size() != message.blobs().size()) {
+            throw new IOException("a node told of %d devices and sent %d states"
+                    .formatted(names.size(), message.blobs().size()));
+        }
+        return names;
+    }
+
+    private static void machine(JsonNode source, JsonNode destination, List<Line> lines) {
+        for (JsonNode side : List.of(source, destination)) {
+            if (side.has("qemuMissing")) {
+                boolean isSource = side.equals(source);
+                lines.add(line(
+                        "QEMU",
+                        false,
+                        isSource ? "none" : "there",
+                        isSource ? "there" : "none",
+                        side.path("qemuMissing").asString(""),
+                        isSource ? "start the machine" : "start the destination's QEMU with -incoming defer -S"));
+                return;
+            }
+        }
+        JsonNode a = source.path("qemu");
+        JsonNode b = destination.path("qemu");
+        QemuVersion older = version(a);
+        QemuVersion newer = version(b);
+        boolean forward = newer.compareTo(older) >= 0;
+        lines.add(new Line(
+                "machine",
+                new Verdict(
+                        "QEMU version",
+                        forward ? Verdict.Outcome.OK : Verdict.Outcome.WARNING,
+                        older.toString(),
+                        newer.toString(),
+                        forward ? "not older" : "QEMU's developers test migration to newer versions",
+                        forward ? "" : "use at the destination at least the source's version")));
+        String status = text(a, "status");
+        lines.add(line(
+                "source state",
+                status.equals(QemuStatus.RUNNING),
+                status,
+                "",
+                status.equals(QemuStatus.RUNNING) ? "runs" : "only a running machine is moved",
+                "let it run (cont) first"));
+        String waiting = text(b, "status");
+        lines.add(line(
+                "destination state",
+                waiting.equals(QemuStatus.INCOMING),
+                "",
+                waiting,
+                waiting.equals(QemuStatus.INCOMING) ? "waits for a machine" : "it does not wait for a machine",
+                "start the destination's QEMU with -incoming defer -S"));
+        equal(
+                lines,
+                "machine type",
+                text(a, "machineType"),
+                text(b, "machineType"),
+                "start both with the same -machine");
+        equal(
+                lines,
+                "memory",
+                Long.toString(a.path("memoryBytes").asLong(0)),
+                Long.toString(b.path("memoryBytes").asLong(0)),
+                "start both with the same -m");
+        equal(
+                lines,
+                "QEMU's devices",
+                text(a, "devices"),
+                text(b, "devices"),
+                "start both with the same -device options");
+        String blockers = text(a, "blockers");
+        lines.add(line(
+                "migratable",
+                blockers.isEmpty(),
+                blockers.isEmpty() ? "yes" : "no",
+                "",
+                blockers.isEmpty() ? "QEMU knows of nothing against it" : blockers,
+                "unplug what cannot migrate, and plug it in again afterwards"));
+    }
+
+    private static void equal(List<Line> lines, String field, String a, String b, String remedy) {
+        boolean equal = a.equals(b);
+        lines.add(line(field, equal, a, b, equal ? "equal" : "has to be equal", remedy));
+    }
+
+    private static Line line(String field, boolean ok, String a, String b, String reason, String remedy) {
+        return new Line("machine", verdict(field, ok, a, b, reason, remedy));
+    }
+
+    private static Verdict verdict(String field, boolean ok, String a, String b, String reason, String remedy) {
+        return new Verdict(field, ok ? Verdict.Outcome.OK : Verdict.Outcome.REFUSED, a, b, reason, ok ? "" : remedy);
+    }
+
+    private static QemuVersion version(JsonNode qemu) {
+        return QemuVersion.parse("version " + text(qemu, "version")).orElse(new QemuVersion(0, 0, 0));
+    }
+
+    private static String text(JsonNode node, String name) {
+        return node.path(name).asString("");
+    }
+}

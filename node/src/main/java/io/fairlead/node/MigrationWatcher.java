@@ -1,0 +1,15 @@
+package io.fairlead.node;
+
+import io.fairlead.node.migration.MigrationListener;
+import io.fairlead.node.migration.MigrationReport;
+import io.fairlead.node.migration.StreamProgress;
+
+/** Who asked for a migration and sees it go. Called on threads of the node; must not wait. */
+interface MigrationWatcher extends MigrationListener {
+    /** What the check before it says. */
+    void checked(MachineCheck check);
+
+    void progress(StreamProgress progress);
+
+    void report(MigrationReport report);
+}

@@ -1,0 +1,145 @@
+package io.fairlead.node;
+
+import io.fairlead.node.channel.Hello;
+import io.fairlead.node.channel.NodeListener;
+import io.fairlead.node.journal.MigrationJournal;
+import io.fairlead.node.migration.MigrationReport;
+import io.fairlead.node.tls.NodeCertificates;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.JsonNodeFactory;
+import tools.jackson.databind.node.ObjectNode;
+
+/** A host's node. Devices and their sockets stay their maker's. Thread-safe. */
+public final class Node implements AutoCloseable {
+    private final NodeOptions options;
+    private final Map<String, NodeMachine> machines;
+    private final MachineLocks locks = new MachineLocks();
+    private final NodeListener listener;
+    private final Departures departures;
+    private final ControlServer control;
+
+    /**
+     * Starts: takes up what a killed process left, listens for nodes and commands.
+     *
+     * @param devices by name; their sockets may be served already
+     * @throws IOException where certificates, sockets or the journal's folder are not usable
+     * @throws IllegalArgumentException where a machine names a device that is not there, or one of another machine
+     */
+    public Node(NodeOptions options, List<MachineOption> machines, Map<String, NodeDevice> devices) throws IOException {
+        this.options = options;
+        this.machines = machines(machines, devices);
+        NodeCertificates certificates = NodeCertificates.load(options.certificates());
+        Path journals = options.state().resolve("migrations");
+        String incarnation = UUID.randomUUID().toString();
+        Arrivals arrivals = new Arrivals(
+                this.machines,
+                journals,
+                certificates.folder(),
+                options.listen().getAddress().getHostAddress(),
+                locks);
+        List<MigrationJournal> left = MigrationJournal.openAll(journals);
+        for (MigrationJournal journal : left) {
+            if (journal.begun().path("role").asString("").equals(Arrivals.DESTINATION)) {
+                arrivals.recover(journal);
+            }
+        }
+        listener = new NodeListener(
+                options.listen(), certificates, port -> new Hello(options.name(), incarnation, ":" + port), arrivals);
+        departures = new Departures(
+                this.machines,
+                journals,
+                certificates,
+                new Hello(options.name(), incarnation, ":" + listener.port()),
+                arrivals,
+                locks);
+        try {
+            for (MigrationJournal journal : left) {
+                if (journal.begun().path("role").asString("").equals(Departures.SOURCE)) {
+                    departures.recover(journal);
+                }
+            }
+            control = new ControlServer(this, options.control());
+        } catch (IOException | RuntimeException e) {
+            listener.close();
+            throw e;
+        }
+    }
+
+    private static Map<String, NodeMachine> machines(List<MachineOption> options, Map<String, NodeDevice> devices) {
+        Map<String, NodeMachine> machines = new LinkedHashMap<>();
+        Map<String, String> owners = new LinkedHashMap<>();
+        for (MachineOption option : options) {
+            List<NodeDevice> used = new ArrayList<>();
+            for (String name : option.devices()) {
+                NodeDevice device = devices.get(name);
+                if (device == null) {
+                    throw new IllegalArgumentException("machine %s: there is no device %s, only %s"
+                            .formatted(option.name(), name, devices.keySet()));
+                }
+                String owner = owners.putIfAbsent(name, option.name());
+                if (owner != null) {
+                    throw new IllegalArgumentException(
+                            "machine %s: device %s is machine %s's".formatted(option.name(), name, owner));
+                }
+                used.add(device);
+            }
+            if (machines.putIfAbsent(option.name(), new NodeMachine(option.name(), option.qmp(), used)) != null) {
+                throw new IllegalArgumentException("machine " + option.name() + " is given twice");
+            }
+        }
+        return machines;
+    }
+
+    /** Where other nodes connect to. */
+    public int port() {
+        return listener.port();
+    }
+
+    MachineCheck check(String machine, HostPort to) throws IOException {
+        return departures.check(machine, to);
+    }
+
+    MigrationReport migrate(
+            String machine, HostPort to, io.fairlead.node.migration.MigrationPlan plan, MigrationWatcher watcher)
+            throws IOException {
+        return departures.migrate(machine, to, plan, watcher);
+    }
+
+    boolean cancel(String machine, String reason) {
+        return departures.cancel(machine, reason);
+    }
+
+    /** For people and scripts. */
+    ObjectNode status() {
+        ObjectNode status = JsonNodeFactory.instance.objectNode();
+        status.put("node", options.name());
+        status.put("port", port());
+        ArrayNode list = status.putArray("machines");
+        for (NodeMachine machine : machines.values()) {
+            ObjectNode node = list.addObject();
+            node.put("name", machine.name());
+            node.put("busy", locks.owner(machine.name()));
+            ArrayNode devices = node.putArray("devices");
+            machine.devices()
+                    .forEach(device -> devices.addObject()
+                            .put("name", device.name())
+                            .put("connected", device.endpoint().isConnected()));
+        }
+        return status;
+    }
+
+    @Override
+    public void close() throws IOException {
+        control.close();
+        departures.close();
+        listener.close();
+        machines.values().forEach(NodeMachine::close);
+    }
+}

@@ -1,0 +1,183 @@
+package io.fairlead.node;
+
+import io.fairlead.node.migration.DestinationSide;
+import io.fairlead.node.migration.MigrationPlan;
+import io.fairlead.qemu.IncomingMigration;
+import io.fairlead.qemu.MigrationAddress;
+import io.fairlead.qemu.Qmp;
+import io.fairlead.vdpa.state.DeviceRestore;
+import io.fairlead.vdpa.state.DeviceState;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A QEMU that waits for a machine, with devices of this node. */
+final class QemuDestination implements DestinationSide {
+    private static final Logger LOG = LoggerFactory.getLogger(QemuDestination.class);
+    private static final Duration ANY_TIME = Duration.ofDays(365);
+    private static final long POLL_MILLIS = 10;
+
+    private final NodeMachine machine;
+    private final Path certificates;
+    private final String listenHost;
+    private final CompletableFuture<Void> loaded = new CompletableFuture<>();
+    private final CompletableFuture<IOException> gone = new CompletableFuture<>();
+    private volatile @Nullable IncomingMigration incoming;
+
+    /** @param listenHost where QEMU listens */
+    QemuDestination(NodeMachine machine, Path certificates, String listenHost) {
+        this.machine = machine;
+        this.certificates = certificates;
+        this.listenHost = listenHost;
+    }
+
+    @Override
+    public int listen(MigrationPlan plan, List<byte[]> provisionalStates) throws IOException {
+        Qmp qmp = machine.monitor();
+        String status = QemuStatus.of(qmp);
+        if (!status.equals(QemuStatus.INCOMING)) {
+            throw new IOException("the destination's QEMU is " + status
+                    + " and does not wait for a machine: start it with -incoming defer -S");
+        }
+        List<DeviceState> states = decoded(provisionalStates);
+        for (int i = 0; i < states.size(); i++) {
+            DeviceRestore.validate(states.get(i), machine.devices().get(i).device());
+        }
+        // In this state QEMU takes it as: do not start by yourself when the machine is loaded.
+        QemuStatus.command(qmp, "stop");
+        IncomingMigration listening = IncomingMigration.listen(
+                qmp, QemuSource.options(plan, certificates), MigrationAddress.tcp(listenHost, 0));
+        incoming = listening;
+        qmp.whenClosed(() -> gone.complete(new IOException("its monitor connection ended")));
+        Thread _ = Thread.ofPlatform()
+                .daemon()
+                .name("fairlead-" + machine.name() + "-incoming")
+                .start(() -> awaitLoaded(listening));
+        String uri = listening.address().uri();
+        return Integer.parseInt(uri.substring(uri.lastIndexOf(':') + 1));
+    }
+
+    private void awaitLoaded(IncomingMigration listening) {
+        try {
+            var _ = listening.awaitLoaded(ANY_TIME);
+            loaded.complete(null);
+        } catch (IOException | InterruptedException | RuntimeException e) {
+            loaded.completeExceptionally(e);
+        }
+    }
+
+    private List<DeviceState> decoded(List<byte[]> encoded) throws IOException {
+        if (encoded.size() != machine.devices().size()) {
+            throw new IOException("%d states came for the %d devices of machine %s"
+                    .formatted(encoded.size(), machine.devices().size(), machine.name()));
+        }
+        List<DeviceState> states = new ArrayList<>();
+        for (int i = 0; i < encoded.size(); i++) {
+            DeviceState state = DeviceState.decode(encoded.get(i));
+            NodeDevice device = machine.devices().get(i);
+            if (!state.uuid().equals(machine.uuid(device.device()))) {
+                throw new IOException("state %d is not of device %s".formatted(i, device.name()));
+            }
+            states.add(state);
+        }
+        return states;
+    }
+
+    @Override
+    public void apply(List<byte[]> finalStates, CompletionStage<Void> settled) throws IOException {
+        List<DeviceState> states = decoded(finalStates);
+        for (int i = 0; i < states.size(); i++) {
+            if (!states.get(i).isFinal()) {
+                throw new IOException("the state of device %s is not final"
+                        .formatted(machine.devices().get(i).name()));
+            }
+            DeviceRestore.validate(states.get(i), machine.devices().get(i).device());
+        }
+        for (int i = 0; i < states.size(); i++) {
+            DeviceRestore.apply(states.get(i), machine.devices().get(i).device(), settled);
+        }
+    }
+
+    @Override
+    public CompletableFuture<Void> loaded() {
+        return loaded;
+    }
+
+    /** After a restart of this node nobody waits for QEMU's events: asks QEMU until it has loaded. */
+    void watchAgain() {
+        Thread _ = Thread.ofPlatform()
+                .daemon()
+                .name("fairlead-" + machine.name() + "-incoming")
+                .start(() -> {
+                    try {
+                        Qmp qmp = machine.monitor();
+                        qmp.whenClosed(() -> gone.complete(new IOException("its monitor connection ended")));
+                        String status = QemuStatus.migration(qmp);
+                        while (!status.equals("completed")) {
+                            if (status.equals("failed") || status.equals("cancelled")) {
+                                throw new IOException("QEMU says " + status);
+                            }
+                            Thread.sleep(POLL_MILLIS);
+                            status = QemuStatus.migration(qmp);
+                        }
+                        loaded.complete(null);
+                    } catch (IOException | InterruptedException | RuntimeException e) {
+                        loaded.completeExceptionally(e);
+                    }
+                });
+    }
+
+    @Override
+    public CompletableFuture<IOException> gone() {
+        return gone;
+    }
+
+    @Override
+    public void run() throws IOException {
+        QemuStatus.command(machine.monitor(), "cont");
+        IncomingMigration listening = incoming;
+        if (listening != null) {
+            Thread _ = Thread.ofPlatform()
+                    .daemon()
+                    .name("fairlead-" + machine.name() + "-arrived")
+                    .start(() -> close(listening));
+        }
+    }
+
+    private void close(IncomingMigration listening) {
+        try {
+            listening.close();
+        } catch (IOException e) {
+            LOG.warn("{}: what was set up in QEMU for the migration stays: {}", machine.name(), e.getMessage());
+        }
+    }
+
+    @Override
+    public boolean isRunning() throws IOException {
+        return QemuStatus.of(machine.monitor()).equals(QemuStatus.RUNNING);
+    }
+
+    @Override
+    public void discard() throws IOException {
+        if (gone.isDone()) {
+            return;
+        }
+        Qmp qmp = machine.monitor();
+        String status = QemuStatus.of(qmp);
+        boolean untouched = status.equals(QemuStatus.INCOMING)
+                && incoming == null
+                && QemuStatus.migration(qmp).isEmpty();
+        if (status.equals(QemuStatus.RUNNING) || untouched) {
+            return;
+        }
+        // It takes one migration in its life.
+        QemuStatus.command(qmp, "quit");
+    }
+}

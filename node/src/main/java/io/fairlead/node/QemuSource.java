@@ -1,0 +1,238 @@
+package io.fairlead.node;
+
+import io.fairlead.node.migration.MigrationPlan;
+import io.fairlead.node.migration.SourceSide;
+import io.fairlead.node.migration.StreamProgress;
+import io.fairlead.qemu.MigrationAddress;
+import io.fairlead.qemu.MigrationOptions;
+import io.fairlead.qemu.MigrationProgress;
+import io.fairlead.qemu.MigrationTls;
+import io.fairlead.qemu.OutgoingMigration;
+import io.fairlead.qemu.Qmp;
+import io.fairlead.vdpa.VdpaDevice;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A machine on QEMU that leaves. */
+final class QemuSource implements SourceSide {
+    private static final Logger LOG = LoggerFactory.getLogger(QemuSource.class);
+
+    /** Precopy takes as long as it takes; the user may cancel. */
+    private static final Duration ANY_TIME = Duration.ofDays(365);
+
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
+    private static final long POLL_MILLIS = 10;
+    private static final Set<String> MIGRATING =
+            Set.of("setup", "active", "pre-switchover", "device", "cancelling", "wait-unplug", "failing");
+
+    private final NodeMachine machine;
+    private final Path certificates;
+    private final CompletableFuture<Void> stopped = new CompletableFuture<>();
+    private final CompletableFuture<Void> completed = new CompletableFuture<>();
+    private final CompletableFuture<IOException> gone = new CompletableFuture<>();
+    private CompletableFuture<Void> settled = CompletableFuture.completedFuture(null);
+    private volatile @Nullable OutgoingMigration outgoing;
+
+    QemuSource(NodeMachine machine, Path certificates) {
+        this.machine = machine;
+        this.certificates = certificates;
+    }
+
+    /** Connects to QEMU and watches whether it ends. */
+    void connect() throws IOException {
+        machine.monitor().whenClosed(() -> gone.complete(new IOException("its monitor connection ended")));
+    }
+
+    @Override
+    public void prepareStop(boolean mayFreeze) throws IOException {
+        machine.stopMode(mayFreeze ? VdpaDevice.StopMode.FREEZE : VdpaDevice.StopMode.DRAIN);
+    }
+
+    @Override
+    public void start(MigrationPlan plan, String host, int port) throws IOException {
+        MigrationOptions options = options(plan, certificates).withPauseBeforeSwitchover(true);
+        OutgoingMigration started =
+                OutgoingMigration.start(machine.monitor(), options, MigrationAddress.tcp(host, port));
+        outgoing = started;
+        thread("precopy", () -> started.awaitPreSwitchover(ANY_TIME), stopped);
+    }
+
+    /** What both ends of a stream set up alike. */
+    static MigrationOptions options(MigrationPlan plan, Path certificates) {
+        MigrationOptions options = MigrationOptions.plain().withTls(MigrationTls.of(certificates));
+        if (plan.maxBandwidthBytesPerSecond() > 0) {
+            options = options.withMaxBandwidth(plan.maxBandwidthBytesPerSecond());
+        }
+        if (plan.downtimeLimitMillis() > 0) {
+            options = options.withDowntimeLimit(Duration.ofMillis(plan.downtimeLimitMillis()));
+        }
+        return plan.multifdChannels() > 0 ? options.withMultifdChannels(plan.multifdChannels()) : options;
+    }
+
+    private interface Wait {
+        void run() throws IOException, InterruptedException;
+    }
+
+    /** QEMU's events are waited for on a thread of their own, which acts at once. */
+    private void thread(String what, Wait wait, CompletableFuture<Void> done) {
+        Thread _ = Thread.ofPlatform()
+                .daemon()
+                .name("fairlead-" + machine.name() + "-" + what)
+                .start(() -> {
+                    try {
+                        wait.run();
+                        done.complete(null);
+                    } catch (IOException | InterruptedException | RuntimeException e) {
+                        done.completeExceptionally(e);
+                    }
+                });
+    }
+
+    @Override
+    public CompletableFuture<Void> stopped() {
+        return stopped;
+    }
+
+    @Override
+    public List<byte[]> finalStates() throws IOException {
+        List<byte[]> states = machine.finalStates();
+        List<CompletableFuture<Void>> all = new ArrayList<>();
+        for (NodeDevice device : machine.devices()) {
+            all.add(device.device().settled().toCompletableFuture());
+        }
+        settled = CompletableFuture.allOf(all.toArray(CompletableFuture[]::new));
+        return states;
+    }
+
+    @Override
+    public CompletionStage<Void> settled() {
+        return settled;
+    }
+
+    @Override
+    public void hold() {
+        machine.hold();
+    }
+
+    @Override
+    public void release() {
+        machine.release();
+    }
+
+    @Override
+    public void proceed() throws IOException {
+        OutgoingMigration started = outgoing;
+        if (started == null) {
+            throw new IllegalStateException("nothing was started");
+        }
+        started.goOn();
+        thread(
+                "switchover",
+                () -> {
+                    var _ = started.awaitCompleted(ANY_TIME);
+                },
+                completed);
+    }
+
+    @Override
+    public CompletableFuture<Void> completed() {
+        return completed;
+    }
+
+    @Override
+    public StreamProgress progress() throws IOException {
+        OutgoingMigration started = outgoing;
+        if (started == null) {
+            return StreamProgress.NONE;
+        }
+        MigrationProgress now = started.progress();
+        return new StreamProgress(
+                now.transferredBytes(),
+                now.remainingBytes(),
+                now.totalBytes(),
+                now.bandwidthBytesPerSecond(),
+                now.dirtyBytesPerSecond(),
+                now.passes(),
+                now.downtimeMillis());
+    }
+
+    @Override
+    public void resume() throws IOException {
+        Qmp qmp = machine.monitor();
+        OutgoingMigration started = outgoing;
+        if (started != null) {
+            // Cancels what runs, waits for its end, and takes back what was set up.
+            started.close();
+        } else if (MIGRATING.contains(QemuStatus.migration(qmp))) {
+            QemuStatus.command(qmp, "migrate_cancel");
+        }
+        long end = System.nanoTime() + PATIENCE.toNanos();
+        String status = QemuStatus.of(qmp);
+        // QEMU lets the machine run by itself when a migration ends that stopped it.
+        while (MIGRATING.contains(QemuStatus.migration(qmp)) || status.equals("finish-migrate")) {
+            if (System.nanoTime() > end) {
+                throw new IOException("QEMU does not end its migration; its status is " + status);
+            }
+            pause();
+            status = QemuStatus.of(qmp);
+        }
+        if (!status.equals(QemuStatus.RUNNING)) {
+            QemuStatus.command(qmp, "cont");
+        }
+        machine.stopMode(VdpaDevice.StopMode.DRAIN);
+    }
+
+    private static void pause() throws IOException {
+        try {
+            Thread.sleep(POLL_MILLIS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted", e);
+        }
+    }
+
+    @Override
+    public void leave() throws IOException {
+        if (gone.isDone()) {
+            return;
+        }
+        Qmp qmp;
+        try {
+            qmp = machine.monitor();
+        } catch (IOException e) {
+            LOG.debug("{}: its QEMU has ended already", machine.name(), e);
+            return;
+        }
+        if (QemuStatus.of(qmp).equals(QemuStatus.RUNNING)) {
+            LOG.error("{}: it ran here beside the destination, without its devices; it is ended", machine.name());
+        }
+        try {
+            QemuStatus.command(qmp, "quit");
+            IOException _ = gone.get(PATIENCE.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (TimeoutException e) {
+            throw new IOException("it does not end after quit", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (IOException | java.util.concurrent.ExecutionException e) {
+            if (qmp.isOpen()) {
+                throw new IOException("it does not quit: " + e.getMessage(), e);
+            }
+        }
+    }
+
+    @Override
+    public CompletableFuture<IOException> gone() {
+        return gone;
+    }
+}

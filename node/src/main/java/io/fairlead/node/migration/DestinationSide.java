@@ -1,0 +1,42 @@
+package io.fairlead.node.migration;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+
+/**
+ * Where a machine arrives: a QEMU that waits for it, and devices. One thread at a time, but what answers with a stage
+ * completes it on any thread.
+ */
+public interface DestinationSide {
+    /**
+     * Lets QEMU listen.
+     *
+     * @param provisionalStates of the source's devices, encoded; validated, not applied
+     * @return the TCP port
+     */
+    int listen(MigrationPlan plan, List<byte[]> provisionalStates) throws IOException;
+
+    /**
+     * Validates the final states and gives them to the devices: all of them, or none.
+     *
+     * @param settled completed when the source's devices work on no request in flight any more
+     */
+    void apply(List<byte[]> finalStates, CompletionStage<Void> settled) throws IOException;
+
+    /** Completed when QEMU has loaded the machine; fails where it could not. */
+    CompletableFuture<Void> loaded();
+
+    /** Completed with the reason when QEMU has ended. */
+    CompletableFuture<IOException> gone();
+
+    /** Lets the machine run, also where it runs already. */
+    void run() throws IOException;
+
+    /** Whether a QEMU is there whose machine has been started. */
+    boolean isRunning() throws IOException;
+
+    /** Ends this QEMU, which cannot take another migration, and makes the devices ready for another try. */
+    void discard() throws IOException;
+}

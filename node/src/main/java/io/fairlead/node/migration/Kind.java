@@ -1,0 +1,21 @@
+package io.fairlead.node.migration;
+
+/** The words of the protocol between two nodes about a migration. All are asked by the source and answered. */
+public final class Kind {
+    /** What both machines are: {@code machine}. */
+    public static final String DESCRIBE = "describe";
+    /** {@code migration}, {@code machine}, {@code plan}, {@code source}; the provisional states. Answer: {@code port}. */
+    public static final String PREPARE = "prepare";
+    /** {@code migration}; the final states. Answered when they are valid and applied. */
+    public static final String STATES = "states";
+    /** {@code migration}. Answered with what became of the machine; may be asked again and again. */
+    public static final String GRANT = "grant";
+    /** {@code migration}, {@code reason}: do not run it. Answered as {@link #GRANT} is. */
+    public static final String WITHDRAW = "withdraw";
+    /** {@code migration}: the source works on no request in flight any more. */
+    public static final String SETTLED = "settled";
+    /** {@code migration}: the source will never ask again. */
+    public static final String FORGET = "forget";
+
+    private Kind() {}
+}

@@ -1,0 +1,46 @@
+package io.fairlead.node.migration;
+
+import java.util.Collections;
+import java.util.EnumMap;
+import java.util.Map;
+
+/**
+ * What came of a migration, and how long it took.
+ *
+ * @param result where the machine is
+ * @param reason why it is not at the destination; empty where it is
+ * @param totalMillis from the start to the end
+ * @param phaseMillis of each phase that was entered
+ * @param stoppedMillis from QEMU's word that the machine stands still to the word that it runs, here or there, by the
+ *     source's clock; 0 where it never stood still
+ * @param stopMillis of it until the grant
+ * @param loadedMillis from the grant until the destination had loaded the machine, by its clock
+ * @param startedMillis from the grant until it ran there, by its clock
+ * @param stateBytes of the final device states
+ * @param stream QEMU's last figures
+ */
+public record MigrationReport(
+        Result result,
+        String reason,
+        long totalMillis,
+        Map<Phase, Long> phaseMillis,
+        long stoppedMillis,
+        long stopMillis,
+        long loadedMillis,
+        long startedMillis,
+        long stateBytes,
+        StreamProgress stream) {
+    /** Where a machine is after a migration. */
+    public enum Result {
+        /** It runs at the destination. */
+        MOVED,
+        /** It runs at the source. */
+        STAYED,
+        /** It ended with a QEMU that ended. */
+        LOST
+    }
+
+    public MigrationReport {
+        phaseMillis = Collections.unmodifiableMap(new EnumMap<>(phaseMillis));
+    }
+}

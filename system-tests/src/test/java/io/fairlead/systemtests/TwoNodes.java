@@ -1,0 +1,280 @@
+package io.fairlead.systemtests;
+
+import io.fairlead.node.tls.CertificateAuthority;
+import io.fairlead.qemu.VhostUserDevice;
+import io.fairlead.testbed.DeviceWrittenReads;
+import io.fairlead.testbed.Guest;
+import io.fairlead.testbed.GuestSpec;
+import io.fairlead.testbed.MigratingGuest;
+import io.fairlead.testbed.QemuRelease;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * Two hosts on one: a node process each, a disk of which both serve the same file, and a guest that reads it all the time
+ * into buffers that only the device writes.
+ */
+final class TwoNodes implements AutoCloseable {
+    static final int READ_MIB = 16;
+    private static final int RECONNECT_MILLIS = 20;
+    private static final Duration LIMIT = Duration.ofMinutes(2);
+    private static final JsonMapper JSON = new JsonMapper();
+
+    private static final String JOB = DeviceWrittenReads.FUNCTIONS
+            + reads().expect()
+            + reads().start()
+            + """
+            emit '{"at":"busy"}'
+            receive >/dev/null
+            """
+            + DeviceWrittenReads.STOP
+            + Lab.REPORT_KERNEL_ERRORS;
+
+    /** What a command said and how it ended. */
+    record Ended(int exitCode, List<JsonNode> lines, String text) {
+        JsonNode report() {
+            return lines.stream()
+                    .filter(line -> line.has("report"))
+                    .map(line -> line.path("report"))
+                    .reduce((first, second) -> second)
+                    .orElseThrow(() -> new AssertionError("no report: " + text));
+        }
+
+        String error() {
+            return lines.isEmpty() ? text : lines.getLast().path("error").asString("");
+        }
+    }
+
+    /** One host. */
+    final class Host {
+        private final String name;
+        private final int port;
+        ServeProcess node;
+
+        private Host(String name) throws IOException {
+            this.name = name;
+            // Also after a restart at the same port.
+            try (ServerSocket free = new ServerSocket(0)) {
+                port = free.getLocalPort();
+            }
+        }
+
+        Path socket() {
+            return folder.resolve(name + ".sock");
+        }
+
+        Path control() {
+            return folder.resolve(name + ".ctl");
+        }
+
+        String address() {
+            return "localhost:" + port;
+        }
+
+        /** @param guest whose monitor the node uses from now on */
+        void monitorOf(Guest guest) throws IOException {
+            Path link = folder.resolve(name + ".qmp");
+            Files.deleteIfExists(link);
+            Files.createSymbolicLink(link, guest.nodeMonitor());
+        }
+
+        void start() throws IOException, InterruptedException {
+            node = ServeProcess.startCommand(
+                    List.of(),
+                    List.of(
+                            "node",
+                            "--name",
+                            name,
+                            "--state",
+                            folder.resolve(name + ".state").toString(),
+                            "--control",
+                            control().toString(),
+                            "--listen",
+                            address(),
+                            "--certificates",
+                            folder.resolve("ca/localhost").toString(),
+                            "--device",
+                            "name=disk0,type=blk,socket=%s,path=%s,locked=off,volume=data%s"
+                                    .formatted(socket(), image, attributes),
+                            "--machine",
+                            "name=vm0,qmp=%s,devices=disk0".formatted(folder.resolve(name + ".qmp"))));
+            long _ = node.awaitReady();
+        }
+    }
+
+    private final Path folder;
+    private final Path image;
+    private final String attributes;
+    final Host a;
+    final Host b;
+    MigratingGuest guest;
+    private Host here;
+    private Host there;
+
+    /** @param attributes more of the disk's, each with a comma before it */
+    TwoNodes(Path folder, String attributes) throws Exception {
+        this.folder = folder;
+        this.attributes = attributes;
+        byte[] content = new byte[READ_MIB << 20];
+        new Random(3).nextBytes(content);
+        image = Files.write(folder.resolve("disk.img"), content);
+        Path _ = CertificateAuthority.openOrCreate(folder.resolve("ca"), Duration.ofDays(2))
+                .createHost(List.of("localhost", "127.0.0.1"), Duration.ofDays(2));
+        a = new Host("a");
+        b = new Host("b");
+        here = a;
+        there = b;
+        a.start();
+        b.start();
+        guest = MigratingGuest.start(Lab.TESTBED, spec().device(disk(a)).workDirectory(folder.resolve("g")));
+        a.monitorOf(guest.current());
+        JsonNode _ = guest.awaitLine(line -> line.path("at").asString("").equals("busy"), Lab.PATIENCE);
+    }
+
+    private static DeviceWrittenReads reads() {
+        return new DeviceWrittenReads("a", "/dev/vda", 0, READ_MIB, 4);
+    }
+
+    private static GuestSpec spec() {
+        return GuestSpec.job(JOB)
+                .release(QemuRelease.V11)
+                .machineType("pc-q35-10.0")
+                .memoryMib(256)
+                .processors(2)
+                .nodeMonitor();
+    }
+
+    private static VhostUserDevice disk(Host host) {
+        return VhostUserDevice.blk("disk0", host.socket())
+                .withReconnectMillis(RECONNECT_MILLIS)
+                .with("num-queues", 1);
+    }
+
+    Host here() {
+        return here;
+    }
+
+    Host there() {
+        return there;
+    }
+
+    /** Starts the QEMU that waits. */
+    Guest startDestination() throws IOException {
+        Guest destination = guest.startDestination(spec().destination().device(disk(there)));
+        there.monitorOf(destination);
+        return destination;
+    }
+
+    /** After a migration that was there. */
+    void moved() throws IOException {
+        guest.moved();
+        Host from = here;
+        here = there;
+        there = from;
+    }
+
+    /** Starts a command of ours. */
+    Running command(String... words) throws IOException {
+        List<String> line = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--enable-native-access=ALL-UNNAMED",
+                "-XX:TieredStopAtLevel=1",
+                "-cp",
+                System.getProperty("java.class.path"),
+                "io.fairlead.cli.Main"));
+        line.addAll(List.of(words));
+        return new Running(new ProcessBuilder(line).redirectErrorStream(true).start());
+    }
+
+    Running migrate(String... more) throws IOException {
+        List<String> words = new ArrayList<>(List.of(
+                "migrate",
+                "vm0",
+                "--to",
+                there.address(),
+                "--control",
+                here.control().toString(),
+                "--json"));
+        words.addAll(List.of(more));
+        return command(words.toArray(String[]::new));
+    }
+
+    /** A command that runs. */
+    static final class Running {
+        private final Process process;
+        private final List<String> lines = new CopyOnWriteArrayList<>();
+        private final Thread reader;
+
+        private Running(Process process) {
+            this.process = process;
+            reader = Thread.ofPlatform().daemon().start(() -> {
+                try (BufferedReader output = process.inputReader()) {
+                    output.lines().forEach(lines::add);
+                } catch (IOException e) {
+                    lines.add("its output broke off: " + e.getMessage());
+                }
+            });
+        }
+
+        /** Waits until a line has a text. */
+        void awaitText(String text) throws InterruptedException {
+            long end = System.nanoTime() + LIMIT.toNanos();
+            while (lines.stream().noneMatch(line -> line.contains(text))) {
+                if (System.nanoTime() > end || (!process.isAlive() && !reader.isAlive())) {
+                    throw new AssertionError("never said " + text + ": " + lines);
+                }
+                Thread.sleep(1);
+            }
+        }
+
+        /** Ctrl-C. */
+        void interrupt() throws IOException, InterruptedException {
+            int _ = new ProcessBuilder("kill", "-INT", Long.toString(process.pid()))
+                    .inheritIO()
+                    .start()
+                    .waitFor();
+        }
+
+        void kill() {
+            process.toHandle().destroyForcibly();
+        }
+
+        Ended end() throws InterruptedException {
+            if (!process.waitFor(LIMIT.toNanos(), TimeUnit.NANOSECONDS)) {
+                process.toHandle().destroyForcibly();
+                throw new AssertionError("did not end: " + lines);
+            }
+            reader.join();
+            List<JsonNode> nodes = new ArrayList<>();
+            for (String line : lines) {
+                if (line.startsWith("{")) {
+                    nodes.add(JSON.readTree(line));
+                }
+            }
+            return new Ended(process.exitValue(), nodes, String.join("\n", lines));
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        try {
+            if (guest != null) {
+                guest.close();
+            }
+        } finally {
+            a.node.close();
+            b.node.close();
+        }
+    }
+}
