@@ -18,7 +18,9 @@ import picocli.CommandLine.Option;
 /** {@code fairlead demo}: the main job, shown and checked. */
 @Command(
         name = "demo",
-        description = "Boot a stock Linux guest on stock QEMU from a Fairlead disk, use two more, verify every byte.",
+        description =
+                "Boot a stock Linux guest on stock QEMU from Fairlead disks, move it under load to another host and"
+                        + " another vendor's disks and back, verify every byte.",
         mixinStandardHelpOptions = true,
         footer = {
             "",

@@ -1,5 +1,6 @@
 package io.fairlead.cli;
 
+import io.fairlead.cli.host.ControlClient;
 import java.io.Console;
 import java.io.IOException;
 import java.io.PrintStream;

@@ -1,5 +1,6 @@
 package io.fairlead.cli;
 
+import io.fairlead.cli.host.ServedDevices;
 import io.fairlead.devices.blk.BlkManagement;
 import io.fairlead.node.HostPort;
 import io.fairlead.node.MachineOption;
@@ -116,7 +117,8 @@ final class NodeCommand implements Callable<Integer> {
                 ServedDevices served = new ServedDevices(threads)) {
             Map<String, NodeDevice> byName = new LinkedHashMap<>();
             for (DeviceOption option : options) {
-                VhostUserEndpoint endpoint = served.add(option);
+                VhostUserEndpoint endpoint =
+                        served.add(option.name(), option.deviceId(), option.socket(), option.attributes());
                 byName.put(option.name(), new NodeDevice(endpoint.device(), endpoint));
             }
             try (Node node = new Node(nodeOptions, known, byName)) {

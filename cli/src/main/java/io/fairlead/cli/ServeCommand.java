@@ -1,5 +1,6 @@
 package io.fairlead.cli;
 
+import io.fairlead.cli.host.ServedDevices;
 import io.fairlead.devices.blk.BlkManagement;
 import io.fairlead.vdpa.QueueStatistics;
 import io.fairlead.vdpa.Registry;
@@ -66,7 +67,11 @@ final class ServeCommand implements Callable<Integer> {
         try (TerminationSignal signal = TerminationSignal.install();
                 ServedDevices served = new ServedDevices(threads)) {
             for (DeviceOption option : options) {
-                printDevice(out, option, served.add(option).device());
+                printDevice(
+                        out,
+                        option,
+                        served.add(option.name(), option.deviceId(), option.socket(), option.attributes())
+                                .device());
             }
             out.println(json ? "{\"ready\":true}" : "ready");
             out.flush();

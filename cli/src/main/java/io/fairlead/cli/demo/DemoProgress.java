@@ -1,6 +1,6 @@
 package io.fairlead.cli.demo;
 
-import io.fairlead.testbed.Guest;
+import io.fairlead.testbed.MigratingGuest;
 import io.fairlead.vdpa.QueueStatistics;
 import java.io.PrintStream;
 import java.util.List;
@@ -27,23 +27,23 @@ final class DemoProgress {
     }
 
     /** Shows a guest's reports as they come, until its end is asked for. */
-    Following follow(Guest guest, List<DemoDisk> disks) {
-        return new Following(guest, disks);
+    Following follow(MigratingGuest guest, List<DemoHost> hosts) {
+        return new Following(guest, hosts);
     }
 
     /** The following of one guest, on a thread of its own. */
     final class Following {
-        private final Guest guest;
-        private final List<DemoDisk> disks;
+        private final MigratingGuest guest;
+        private final List<DemoHost> hosts;
         private final CountDownLatch ended = new CountDownLatch(1);
         private final Thread thread;
         private int shown;
         private long lastShownNanos = System.nanoTime();
         private long lastRequests;
 
-        private Following(Guest guest, List<DemoDisk> disks) {
+        private Following(MigratingGuest guest, List<DemoHost> hosts) {
             this.guest = guest;
-            this.disks = disks;
+            this.hosts = hosts;
             thread = Thread.ofVirtual().start(this::run);
         }
 
@@ -65,7 +65,8 @@ final class DemoProgress {
             }
             long now = System.nanoTime();
             if (now - lastShownNanos > QUIET_NANOS) {
-                long requests = disks.stream()
+                long requests = hosts.stream()
+                        .flatMap(host -> host.disks().stream())
                         .map(disk -> disk.device().statistics().total())
                         .mapToLong(QueueStatistics.Snapshot::requests)
                         .sum();

@@ -1,5 +1,6 @@
 package io.fairlead.cli.demo;
 
+import io.fairlead.testbed.DeviceWrittenReads;
 import io.fairlead.testbed.GuestResult;
 import io.fairlead.vdpa.QueueStatistics;
 import java.util.ArrayList;
@@ -13,7 +14,11 @@ import tools.jackson.databind.json.JsonMapper;
  *
  * @param held whether every check held and nothing failed
  * @param bootSeconds from QEMU's start to the guest's first command
- * @param verifiedBytes bytes that fio verified
+ * @param verifiedBytes bytes that fio verified before the machine moved
+ * @param moves of the machine
+ * @param movingVerifiedBytes bytes that were verified while the machine moved: written and read back by fio, and read into
+ *     memory that a device alone writes
+ * @param lost how many of the checks during the moves found a byte that was not as expected
  */
 public record DemoReport(
         boolean held,
@@ -21,9 +26,15 @@ public record DemoReport(
         double totalSeconds,
         List<Speed> speeds,
         long verifiedBytes,
+        List<DemoMove> moves,
+        long movingVerifiedBytes,
+        long lost,
         List<Check> checks,
         List<Queue> queues,
         String consoleLog) {
+    /** What fio writes and verifies in one round while the machine moves. */
+    static final int MOVING_MIB = 16;
+
     /** One thing that had to hold. */
     public record Check(String name, boolean held, String detail) {}
 
@@ -35,6 +46,7 @@ public record DemoReport(
 
     public DemoReport {
         speeds = List.copyOf(speeds);
+        moves = List.copyOf(moves);
         checks = List.copyOf(checks);
         queues = List.copyOf(queues);
     }
@@ -49,19 +61,44 @@ public record DemoReport(
                 .toList();
     }
 
-    static DemoReport of(GuestResult result, List<Check> guestAndHost, List<DemoDisk> disks, long verifyBytes) {
+    static DemoReport of(
+            GuestResult result,
+            double bootSeconds,
+            double totalSeconds,
+            List<Check> guestAndHost,
+            List<DemoHost> hosts,
+            List<DemoMove> moves,
+            long verifyBytes) {
         List<Check> checks = new ArrayList<>(guestAndHost);
         List<Queue> queues = new ArrayList<>();
-        for (DemoDisk disk : disks) {
-            List<QueueStatistics> counters = disk.device().statistics().queues();
-            for (int i = 0; i < counters.size(); i++) {
-                queues.add(new Queue(
-                        disk.device().name() + " (" + disk.purpose() + ")",
-                        i,
-                        counters.get(i).snapshot()));
+        for (DemoHost host : hosts) {
+            for (DemoDisk disk : host.disks()) {
+                List<QueueStatistics> counters = disk.device().statistics().queues();
+                for (int i = 0; i < counters.size(); i++) {
+                    queues.add(new Queue(
+                            "host %s: %s (%s)".formatted(host.name(), disk.name(), disk.purpose()),
+                            i,
+                            counters.get(i).snapshot()));
+                }
             }
         }
-        boolean all = queues.stream().allMatch(queue -> queue.counts().requests() > 0);
+        DeviceWrittenReads.Totals reads = DeviceWrittenReads.totals(result.lines());
+        checks.add(new Check(
+                "device-written reads",
+                reads.readers() == 1 && reads.rounds() > 0 && reads.wrongRounds() == 0,
+                "%d rounds, %d wrong %s".formatted(reads.rounds(), reads.wrongRounds(), reads.differences())));
+        long fioRounds = result.lines().stream()
+                .mapToLong(line -> line.path("movingRounds").asLong(0))
+                .sum();
+        long lost = reads.wrongRounds()
+                + checks.stream()
+                        .filter(check -> check.name().equals("fio during the moves") && !check.held())
+                        .count();
+        // What another vendor's device serves does not pass through here.
+        List<Queue> served = queues.stream()
+                .filter(queue -> !queue.disk().contains("qemu-storage-daemon"))
+                .toList();
+        boolean all = served.stream().allMatch(queue -> queue.counts().requests() > 0);
         checks.add(new Check("every queue", all, all ? "served requests" : "a queue served nothing"));
         long faults =
                 queues.stream().mapToLong(queue -> queue.counts().guestFaults()).sum();
@@ -74,10 +111,13 @@ public record DemoReport(
                 .toList();
         return new DemoReport(
                 result.status() == 0 && checks.stream().allMatch(Check::held),
-                result.bootMillis() / 1e3,
-                result.totalMillis() / 1e3,
+                bootSeconds,
+                totalSeconds,
                 speeds,
                 verified ? verifyBytes : 0,
+                moves,
+                reads.verifiedBytes() + fioRounds * ((long) MOVING_MIB << 20),
+                lost,
                 checks,
                 queues,
                 result.consoleLog().toString());
@@ -94,11 +134,14 @@ public record DemoReport(
         }
         lines.add(String.format(
                 Locale.ROOT, "verified        %,d bytes by fio, and %d checks", verifiedBytes, checks.size()));
+        moves.forEach(move -> lines.add(move.text()));
+        lines.add(
+                String.format(Locale.ROOT, "while it moved  %,d bytes verified, lost: %d", movingVerifiedBytes, lost));
         for (Queue queue : queues) {
             QueueStatistics.Snapshot counts = queue.counts();
             lines.add(String.format(
                     Locale.ROOT,
-                    "%-25s queue %d: %,d requests, %,d bytes read, %,d written, %d failed",
+                    "%-40s queue %d: %,d requests, %,d bytes read, %,d written, %d failed",
                     queue.disk(),
                     queue.queue(),
                     counts.requests(),

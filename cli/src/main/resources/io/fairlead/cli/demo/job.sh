@@ -1,5 +1,6 @@
 # What the demo's guest does: uses its three disks and checks every byte that it gets back. Each check is reported by
 # one line; the exit status is 0 only if all of them held.
+@FUNCTIONS@
 failed=0
 stage() { emit "{\"stage\":\"$1\"}"; }
 check() { # check NAME DETAIL COMMAND...: holds where the command succeeds
@@ -95,6 +96,31 @@ rootwrite() {
         [ "$(sha256sum </root/demo)" = "$sum" ]
 }
 check "root file" "4 MiB written to the root disk and read back" rootwrite
+
+stage "load for the moves"
+mount "$data" /tmp/data
+@READS_EXPECT@
+@READS_START@
+moving() { # writes and verifies a file of the data disk again and again, until the machine is back
+    rounds=0
+    while [ ! -e /tmp/moves.end ]; do
+        fio --name=moving --filename=/tmp/data/moving --rw=randwrite --bsrange=4k-64k --size=@MOVING_MIB@m --direct=1 \
+            --ioengine=libaio --iodepth=16 --verify=crc32c --verify_fatal=1 --do_verify=1 --output-format=terse \
+            --output=/tmp/moving.log || return 1
+        rounds=$((rounds + 1))
+        echo $rounds >/tmp/moving.rounds
+    done
+}
+moving >/tmp/moving.out 2>&1 &
+moving=$!
+heartbeat_processor 0
+emit '{"at":"loaded"}'
+receive >/dev/null
+touch /tmp/moves.end
+check "fio during the moves" "@MOVING_MIB@ MiB written, read back and verified, again and again" wait "$moving"
+@READS_STOP@
+emit "{\"movingRounds\":$(cat /tmp/moving.rounds)}"
+umount /tmp/data
 
 stage "end"
 quiet() { ! dmesg | grep -iE "i/o error|buffer i/o|virtio.*(fail|error)" | grep -v "dev ${fixed#/dev/}"; }

@@ -42,8 +42,15 @@ public final class BlkDevice extends SoftwareDevice {
     /** The most sectors of one such range: 2 GiB. */
     static final int MAX_RANGE_SECTORS = 1 << 22;
 
-    /** The most data segments of one request: 1 MiB in pages, and a whole queue of 256 with header and status. */
-    private static final int MAX_SEGMENTS = 254;
+    // What drivers are told are the limits of QEMU's and qemu-storage-daemon's disks, so that a machine can move
+    // between
+    // those and ours. More is served.
+
+    /** The most data segments of one request: with header and status a queue of 128. */
+    private static final int OFFERED_SEGMENTS = 126;
+
+    private static final int OFFERED_RANGES = 1;
+    private static final int OFFERED_RANGE_SECTORS = 32768;
 
     /** Workers of one device, so that as many requests wait for the storage at a time. */
     private static final int MAX_WORKERS = 32;
@@ -124,19 +131,19 @@ public final class BlkDevice extends SoftwareDevice {
         int physicalBlocks = Integer.highestOneBit(physicalBlockBytes) / blockSizeBytes;
         config.update(bytes -> {
             BlkConfig.CAPACITY_SECTORS.write(bytes, byteCount >> BlkRequest.SECTOR_SHIFT);
-            BlkConfig.SEG_MAX.write(bytes, Math.min(MAX_SEGMENTS, settings.queueSize() - 2));
+            BlkConfig.SEG_MAX.write(bytes, Math.min(OFFERED_SEGMENTS, settings.queueSize() - 2));
             BlkConfig.BLOCK_SIZE_BYTES.write(bytes, blockSizeBytes);
             BlkConfig.PHYSICAL_BLOCK_EXP.write(bytes, Integer.numberOfTrailingZeros(physicalBlocks));
             BlkConfig.MIN_IO_BLOCKS.write(bytes, physicalBlocks);
             BlkConfig.WRITEBACK.write(bytes, 1);
             BlkConfig.NUM_QUEUES.write(bytes, settings.queueCount());
             if (!settings.readOnly()) {
-                BlkConfig.MAX_WRITE_ZEROES_SECTORS.write(bytes, MAX_RANGE_SECTORS);
-                BlkConfig.MAX_WRITE_ZEROES_SEGMENTS.write(bytes, MAX_RANGES);
+                BlkConfig.MAX_WRITE_ZEROES_SECTORS.write(bytes, OFFERED_RANGE_SECTORS);
+                BlkConfig.MAX_WRITE_ZEROES_SEGMENTS.write(bytes, OFFERED_RANGES);
                 BlkConfig.WRITE_ZEROES_MAY_UNMAP.write(bytes, 1);
                 if (settings.discard()) {
-                    BlkConfig.MAX_DISCARD_SECTORS.write(bytes, MAX_RANGE_SECTORS);
-                    BlkConfig.MAX_DISCARD_SEGMENTS.write(bytes, MAX_RANGES);
+                    BlkConfig.MAX_DISCARD_SECTORS.write(bytes, OFFERED_RANGE_SECTORS);
+                    BlkConfig.MAX_DISCARD_SEGMENTS.write(bytes, OFFERED_RANGES);
                     BlkConfig.DISCARD_ALIGNMENT_SECTORS.write(bytes, (long) blockSectors * physicalBlocks);
                 }
             }

@@ -12,13 +12,14 @@ import java.util.Set;
 
 /**
  * Creates disks. Attributes: {@code path} (needed), {@code read-only}, {@code direct}, {@code locked}, {@code discard}
- * (on or off), {@code queues}, {@code queue-size}, {@code serial}, {@code block-size}, {@code volume}, {@code features}
+ * (on or off), {@code queues}, {@code queue-size}, {@code serial}, {@code block-size}, {@code physical-block-size}, {@code volume}, {@code features}
  * (a number, also as 0x...); what they mean stands at {@link BlkSettings}.
  */
 public final class BlkManagement implements ManagementDevice {
     /** The attributes that a disk has. */
     public static final String ATTRIBUTES =
-            "path, read-only, direct, locked, discard, queues, queue-size, serial, block-size, volume, features";
+            "path, read-only, direct, locked, discard, queues, queue-size, serial, block-size, physical-block-size,"
+                    + " volume, features";
 
     private final String name;
     private final EventLoopGroup loops;
@@ -77,6 +78,7 @@ public final class BlkManagement implements ManagementDevice {
             case "queue-size" -> settings.withQueueSize(number(key, value));
             case "serial" -> settings.withSerial(value);
             case "block-size" -> settings.withBlockSizeBytes(number(key, value));
+            case "physical-block-size" -> settings.withPhysicalBlockSizeBytes(number(key, value));
             case "volume" -> settings.withVolume(value);
             case "features" -> settings.withFeatures(bits(key, value));
             default ->

@@ -17,6 +17,8 @@ import java.util.function.Consumer;
  * @param queueSize most entries of a queue, a power of two from 4 to 32768
  * @param serial what GET_ID answers, at most 20 ASCII characters
  * @param blockSizeBytes logical block: a power of two from 512 to 4096, or 0 for the smallest that the file allows
+ * @param physicalBlockSizeBytes what the guest shall best write at once, a power of two from 512 to 65536, or 0 for what
+ *     the storage says
  * @param discard whether the guest may give space back
  * @param volume the user's name for what is stored there, the same on every host that reaches it; empty to derive one
  *     ({@link VolumeId})
@@ -32,6 +34,7 @@ public record BlkSettings(
         int queueSize,
         String serial,
         int blockSizeBytes,
+        int physicalBlockSizeBytes,
         boolean discard,
         String volume,
         long features) {
@@ -58,6 +61,13 @@ public record BlkSettings(
             throw new IllegalArgumentException(
                     "block-size: %d is not one of 512, 1024, 2048, 4096".formatted(blockSizeBytes));
         }
+        if (physicalBlockSizeBytes != 0
+                && (physicalBlockSizeBytes < 512
+                        || physicalBlockSizeBytes > 65536
+                        || Integer.bitCount(physicalBlockSizeBytes) != 1)) {
+            throw new IllegalArgumentException(
+                    "physical-block-size: %d is not a power of two in 512..65536".formatted(physicalBlockSizeBytes));
+        }
         if (volume.length() > MAX_VOLUME_CHARACTERS || volume.chars().anyMatch(Character::isISOControl)) {
             throw new IllegalArgumentException(
                     "volume: '%s' is not at most %d printable characters".formatted(volume, MAX_VOLUME_CHARACTERS));
@@ -79,6 +89,7 @@ public record BlkSettings(
         private int queueSize = 256;
         private String serial = "";
         private int blockSizeBytes;
+        private int physicalBlockSizeBytes;
         private boolean discard = true;
         private String volume = "";
         private long features = -1;
@@ -97,6 +108,7 @@ public record BlkSettings(
                     queueSize,
                     serial,
                     blockSizeBytes,
+                    physicalBlockSizeBytes,
                     discard,
                     volume,
                     features);
@@ -112,6 +124,7 @@ public record BlkSettings(
         edit.queueSize = queueSize;
         edit.serial = serial;
         edit.blockSizeBytes = blockSizeBytes;
+        edit.physicalBlockSizeBytes = physicalBlockSizeBytes;
         edit.discard = discard;
         edit.volume = volume;
         edit.features = features;
@@ -150,6 +163,10 @@ public record BlkSettings(
 
     public BlkSettings withBlockSizeBytes(int value) {
         return with(edit -> edit.blockSizeBytes = value);
+    }
+
+    public BlkSettings withPhysicalBlockSizeBytes(int value) {
+        return with(edit -> edit.physicalBlockSizeBytes = value);
     }
 
     public BlkSettings withDiscard(boolean value) {

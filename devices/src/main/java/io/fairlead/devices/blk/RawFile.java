@@ -64,8 +64,9 @@ final class RawFile implements BlkBackend {
         }
         // What a file system calls its block may be a megabyte: good for streams, but nothing is read before written.
         int fileBlockBytes = Math.min(status.blockSizeBytes(), MAX_FILE_BLOCK_BYTES);
-        physicalBlockBytes =
-                Math.max(blockSizeBytes, blockDevice ? BlockDevice.physicalBlockBytes(fd) : fileBlockBytes);
+        int ownPhysicalBlockBytes = blockDevice ? BlockDevice.physicalBlockBytes(fd) : fileBlockBytes;
+        int chosen = settings.physicalBlockSizeBytes();
+        physicalBlockBytes = Math.max(blockSizeBytes, chosen == 0 ? ownPhysicalBlockBytes : chosen);
         if (byteCount == 0 || byteCount % blockSizeBytes != 0) {
             throw new IOException(("%s: its size of %d bytes is not a positive multiple of the block size %d; give it"
                             + " one by truncate -s")

@@ -32,12 +32,15 @@ class BlkManagementTest {
                 "block-size",
                 "4096"));
         assertThat(settings)
-                .isEqualTo(new BlkSettings(Path.of("/a"), true, true, false, 4, 512, "x", 4096, false, "", -1));
+                .isEqualTo(new BlkSettings(Path.of("/a"), true, true, false, 4, 512, "x", 4096, 0, false, "", -1));
         assertThat(BlkManagement.settings(Map.of("path", "/a", "volume", "db 7", "features", "0x8000000100000000")))
                 .isEqualTo(BlkSettings.of(Path.of("/a")).withVolume("db 7").withFeatures(1L << 32 | 1L << 63));
         assertThat(BlkManagement.settings(Map.of("path", "/a", "features", "4294967297"))
                         .features())
                 .isEqualTo(1L << 32 | 1);
+        assertThat(BlkManagement.settings(Map.of("path", "/a", "physical-block-size", "8192"))
+                        .physicalBlockSizeBytes())
+                .isEqualTo(8192);
         assertThat(BlkManagement.settings(Map.of("path", "/a"))).isEqualTo(BlkSettings.of(Path.of("/a")));
     }
 
@@ -45,6 +48,7 @@ class BlkManagementTest {
     @CsvSource({
         "read-only, yes, neither on nor off",
         "queues, 0, 1..64",
+        "physical-block-size, 256, power of two",
         "queues, many, not a number",
         "queue-size, 100, power of two",
         "serial, 123456789012345678901, 20",

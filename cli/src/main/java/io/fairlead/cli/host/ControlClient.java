@@ -1,4 +1,4 @@
-package io.fairlead.cli;
+package io.fairlead.cli.host;
 
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -16,14 +16,14 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /** One command to a node at its control socket. {@link #cancel} is for any thread. */
-final class ControlClient implements AutoCloseable {
+public final class ControlClient implements AutoCloseable {
     private static final JsonMapper JSON = new JsonMapper();
 
     private final Path socket;
     private final SocketChannel channel;
 
     /** @throws IOException where no node is there */
-    ControlClient(Path socket) throws IOException {
+    public ControlClient(Path socket) throws IOException {
         this.socket = socket;
         channel = SocketChannel.open(StandardProtocolFamily.UNIX);
         try {
@@ -42,7 +42,7 @@ final class ControlClient implements AutoCloseable {
      *
      * @return the last line
      */
-    JsonNode execute(ObjectNode command, Consumer<JsonNode> lines) throws IOException {
+    public JsonNode execute(ObjectNode command, Consumer<JsonNode> lines) throws IOException {
         send(command);
         BufferedReader reader = new BufferedReader(Channels.newReader(channel, StandardCharsets.UTF_8));
         for (String line = reader.readLine(); line != null; line = reader.readLine()) {
@@ -63,7 +63,7 @@ final class ControlClient implements AutoCloseable {
     }
 
     /** Asks to take it back. */
-    void cancel() throws IOException {
+    public void cancel() throws IOException {
         send(JSON.createObjectNode().put("cancel", true));
     }
 

@@ -1,0 +1,64 @@
+package io.fairlead.cli.demo;
+
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * One move of the machine.
+ *
+ * @param from the host that it left
+ * @param to the host that it reached
+ * @param totalMillis from the command to the end
+ * @param phaseMillis of each phase
+ * @param qemuDowntimeMillis how long the machine stood still, as QEMU says
+ * @param guestOutageMillis the longest pause of a process in the guest
+ * @param stateBytes of the devices' final states
+ * @param transferredBytes over QEMU's stream
+ */
+public record DemoMove(
+        String from,
+        String to,
+        long totalMillis,
+        Map<String, Long> phaseMillis,
+        long qemuDowntimeMillis,
+        double guestOutageMillis,
+        long stateBytes,
+        long transferredBytes) {
+    /** @param report of the source's node */
+    static DemoMove of(String from, String to, JsonNode report, double guestOutageMillis) {
+        Map<String, Long> phases = new LinkedHashMap<>();
+        report.path("phaseMillis")
+                .properties()
+                .forEach(phase -> phases.put(phase.getKey(), phase.getValue().asLong()));
+        return new DemoMove(
+                from,
+                to,
+                report.path("totalMillis").asLong(),
+                phases,
+                report.path("qemuDowntimeMillis").asLong(),
+                guestOutageMillis,
+                report.path("stateBytes").asLong(),
+                report.path("transferredBytes").asLong());
+    }
+
+    /** For a terminal. */
+    String text() {
+        StringBuilder phases = new StringBuilder();
+        phaseMillis.forEach((phase, millis) -> phases.append(phases.isEmpty() ? "" : ", ")
+                .append(phase)
+                .append(' ')
+                .append(millis));
+        return String.format(
+                Locale.ROOT,
+                "%-15s %,d ms (%s); stood still %d ms by QEMU, %.0f ms in the guest; %,d bytes of device state, %.0f MiB",
+                from + " -> " + to,
+                totalMillis,
+                phases,
+                qemuDowntimeMillis,
+                guestOutageMillis,
+                stateBytes,
+                transferredBytes / (double) (1 << 20));
+    }
+}

@@ -1,0 +1,79 @@
+package io.fairlead.cli.host;
+
+import io.fairlead.devices.blk.BlkManagement;
+import io.fairlead.vdpa.ManagementDevice;
+import io.fairlead.vdpa.Registry;
+import io.fairlead.vdpa.VdpaDevice;
+import io.fairlead.vdpa.loop.EventLoopGroup;
+import io.fairlead.vdpa.relay.RelayDevice;
+import io.fairlead.vhostuser.client.VhostUserManagement;
+import io.fairlead.vhostuser.server.VhostUserEndpoint;
+import io.fairlead.vhostuser.server.VhostUserServer;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+
+/**
+ * Devices of one host, each at its socket, and what serves them: Fairlead's own, and those of other daemons. A device
+ * that cannot log what it writes has a relay before it, which stands aside until a migration needs it. One thread.
+ */
+public final class ServedDevices implements AutoCloseable {
+    /** How long a device that only a reset stops may take to answer what it has. */
+    private static final Duration RELAY_DRAIN_DEADLINE = Duration.ofSeconds(10);
+
+    private final EventLoopGroup loops;
+    private final Registry registry = new Registry();
+    private final BlkManagement software;
+    private final VhostUserManagement daemons;
+    private final VhostUserServer server;
+
+    /** @param threads that serve queues */
+    public ServedDevices(int threads) throws IOException {
+        loops = new EventLoopGroup(threads);
+        try {
+            software = new BlkManagement("software", loops);
+            daemons = new VhostUserManagement("vhost-user", loops);
+            registry.register(software);
+            registry.register(daemons);
+            server = new VhostUserServer();
+        } catch (IOException | RuntimeException e) {
+            loops.close();
+            throw e;
+        }
+    }
+
+    /**
+     * Creates a device and listens at its socket.
+     *
+     * @param attributes as of {@code --device}; with {@code backend} the device is another daemon's
+     */
+    public VhostUserEndpoint add(String name, int deviceId, Path socket, Map<String, String> attributes)
+            throws IOException {
+        ManagementDevice management = attributes.containsKey(VhostUserManagement.BACKEND) ? daemons : software;
+        VdpaDevice device = registry.add(management.name(), name, deviceId, attributes);
+        if (!device.capabilities().contains(VdpaDevice.Capability.DIRTY_LOG)) {
+            device = new RelayDevice(device, loops, RELAY_DRAIN_DEADLINE);
+        }
+        return server.serve(device, socket);
+    }
+
+    /** The devices, those behind relays themselves. */
+    public Registry registry() {
+        return registry;
+    }
+
+    /** Ends all sessions; the devices stay, to be asked for what they served. */
+    public void stopServing() throws IOException {
+        server.close();
+    }
+
+    @Override
+    public void close() throws IOException {
+        // In this order, whatever fails: front-ends let go of devices, which relays leave then; devices of their loops.
+        try (loops;
+                registry) {
+            server.close();
+        }
+    }
+}
