@@ -6,9 +6,13 @@ import io.fairlead.qemu.MigrationProgress;
 import io.fairlead.testbed.DeviceWrittenReads;
 import io.fairlead.testbed.GuestResult;
 import io.fairlead.testbed.QemuRelease;
+import io.fairlead.vdpa.VdpaDevice;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -41,6 +45,20 @@ class MigrationTest {
         run(folder, false, COMMON, List.of(QemuRelease.V10, QemuRelease.V11));
     }
 
+    /** QEMU carries itself what the devices did not answer. */
+    @ParameterizedTest
+    @ValueSource(strings = {"off", "on"})
+    void requestsInFlightGoInQemusOwnStream(String packed, @TempDir Path folder) throws Exception {
+        AtomicInteger freezes = new AtomicInteger();
+        run(
+                folder,
+                Map.of("packed", packed, "inflight-migration", "on"),
+                NEWEST,
+                List.of(QemuRelease.V11, QemuRelease.V11, QemuRelease.V11),
+                device -> ObservedDevice.of(device, "stopMode", freezes));
+        assertThat(freezes).as("rings that stopped without a drain").hasPositiveValue();
+    }
+
     @Tag("long")
     @ParameterizedTest
     @CsvSource({"V10,V10,false", "V10,V10,true", "V10,V11,true", "V11,V11,false", "V11,V11,true"})
@@ -54,7 +72,17 @@ class MigrationTest {
 
     private static void run(Path folder, boolean packed, String machineType, List<QemuRelease> releases)
             throws Exception {
-        try (TwoHosts hosts = new TwoHosts(folder, packed, machineType, device -> device)) {
+        run(folder, Map.of("packed", packed ? "on" : "off"), machineType, releases, device -> device);
+    }
+
+    private static void run(
+            Path folder,
+            Map<String, String> properties,
+            String machineType,
+            List<QemuRelease> releases,
+            UnaryOperator<VdpaDevice> shown)
+            throws Exception {
+        try (TwoHosts hosts = new TwoHosts(folder, properties, machineType, shown)) {
             hosts.start(releases.getFirst());
             for (QemuRelease release : releases.subList(1, releases.size())) {
                 hosts.load();
@@ -80,7 +108,7 @@ class MigrationTest {
     /** The control: where the devices keep no log, the same load finds what the destination did not get. */
     @Test
     void withoutTheDirtyLogTheLoadFindsWhatIsLost(@TempDir Path folder) throws Exception {
-        try (TwoHosts hosts = new TwoHosts(folder, false, NEWEST, DeafDevice::of)) {
+        try (TwoHosts hosts = new TwoHosts(folder, Map.of(), NEWEST, ObservedDevice::withoutLog)) {
             hosts.start(QemuRelease.V11);
             hosts.load();
             assertThat(hosts.differences()).as("before the first migration").isEmpty();

@@ -9,6 +9,7 @@ import io.fairlead.qemu.MigrationOptions;
 import io.fairlead.qemu.MigrationProgress;
 import io.fairlead.qemu.OutgoingMigration;
 import io.fairlead.qemu.Qmp;
+import io.fairlead.qemu.VhostUserDevice;
 import io.fairlead.testbed.DeviceWrittenReads;
 import io.fairlead.testbed.GuestResult;
 import io.fairlead.testbed.GuestSpec;
@@ -21,6 +22,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.function.UnaryOperator;
 import org.awaitility.Awaitility;
@@ -63,7 +65,7 @@ final class TwoHosts implements AutoCloseable {
             .replace("COUNT", Integer.toString(WRITTEN_MIB * 16));
 
     private final Path folder;
-    private final boolean packed;
+    private final Map<String, String> properties;
     private final String machineType;
     private final SoftwareDisks disks;
     private final SoftwareDisks.Disk[] roots = new SoftwareDisks.Disk[2];
@@ -72,10 +74,14 @@ final class TwoHosts implements AutoCloseable {
     private int migrations;
     private @Nullable MigratingGuest guest;
 
-    /** @param shown makes of a device what QEMU sees */
-    TwoHosts(Path folder, boolean packed, String machineType, UnaryOperator<VdpaDevice> shown) throws IOException {
+    /**
+     * @param properties of both disks in QEMU
+     * @param shown makes of a device what QEMU sees
+     */
+    TwoHosts(Path folder, Map<String, String> properties, String machineType, UnaryOperator<VdpaDevice> shown)
+            throws IOException {
         this.folder = folder;
-        this.packed = packed;
+        this.properties = properties;
         this.machineType = machineType;
         Path root = folder.resolve("root.img");
         Lab.TESTBED.copyRootImage(root);
@@ -107,8 +113,13 @@ final class TwoHosts implements AutoCloseable {
 
     private GuestSpec withDevices(GuestSpec spec) {
         // The same ids on both hosts: QEMU's stream goes by them.
-        return spec.device(roots[here].forMachine("root"))
-                .device(datas[here].forMachine("data").with("packed", packed ? "on" : "off"));
+        VhostUserDevice root = roots[here].forMachine("root");
+        VhostUserDevice data = datas[here].forMachine("data");
+        for (Map.Entry<String, String> property : properties.entrySet()) {
+            root = root.with(property.getKey(), property.getValue());
+            data = data.with(property.getKey(), property.getValue());
+        }
+        return spec.device(root).device(data);
     }
 
     private GuestSpec spec(QemuRelease release) {

@@ -13,6 +13,7 @@ import io.fairlead.virtio.GuestFaultException;
 import io.fairlead.virtio.RingLayout;
 import java.io.IOException;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -121,10 +122,29 @@ final class SessionRings implements AutoCloseable {
         int queue = checkedIndex(Payload.VringState.read(connection.payload()).index());
         Vring vring = vrings.get(queue);
         stop(queue);
+        if (freezing) {
+            awaitSettled();
+        }
         vring.started = false;
         device.queueKick(queue, null);
         new Payload.VringState(queue, vring.base).write(connection.replyPayload());
         connection.reply(Payload.VRING_STATE_BYTES, List.of());
+    }
+
+    /**
+     * The client hands on what is in flight without a word of when it has ended here, so the next owner may take it up at
+     * once: a write still under way on this host would come after that one's, and a read would reach a machine that stands
+     * still. QEMU disables all rings before it asks for the first, so that all are waited for together.
+     */
+    private void awaitSettled() throws IOException {
+        try {
+            device.settled().toCompletableFuture().get();
+        } catch (ExecutionException e) {
+            throw new IOException("what is in flight did not end: " + e.getCause(), e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while requests in flight were ending", e);
+        }
     }
 
     /** SET_VRING_KICK. */

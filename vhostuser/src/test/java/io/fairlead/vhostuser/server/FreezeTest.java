@@ -10,15 +10,20 @@ import io.fairlead.vhostuser.protocol.Request;
 import io.fairlead.virtio.DriverQueue;
 import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.QueueState;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** How rings stop where the client said that it keeps what is in flight, and where it did not. */
 @Timeout(120)
@@ -81,6 +86,38 @@ class FreezeTest {
                 assertThat(client.acknowledged(Request.SET_VRING_ENABLE, TestClient.state(0, 0)))
                         .isZero();
                 assertThat(notes).containsExactly("ready true", StopMode.FREEZE.name(), "ready false");
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void whatIsInFlightHasEndedOnThisHostBeforeTheClientHandsItOn(boolean well) throws Exception {
+        try (ServedDisk disks = new ServedDisk(folder)) {
+            CompletableFuture<Void> settled = new CompletableFuture<>();
+            CountDownLatch asked = new CountDownLatch(1);
+            VdpaDevice slow = AlteredDevice.of(
+                    noting(disks.unserved(), EnumSet.allOf(Capability.class), new CopyOnWriteArrayList<>()),
+                    Map.of("settled", _ -> {
+                        asked.countDown();
+                        return settled.minimalCompletionStage();
+                    }));
+            Path socket = folder.resolve("slow.sock");
+            VhostUserEndpoint endpoint = disks.server.serve(slow, socket);
+            try (TestClient client = new TestClient(socket)) {
+                negotiate(client, client.askU64(Request.GET_PROTOCOL_FEATURES));
+                disks.checkRead(client, client.start(16, FEATURES, QueueState.initial(false)), 1);
+                client.send(Request.GET_VRING_BASE, 0, TestClient.state(0, 0));
+                asked.await();
+                if (well) {
+                    settled.complete(null);
+                    assertThat(client.receive()).hasSize(8);
+                } else {
+                    settled.completeExceptionally(new IOException("the disk hangs"));
+                    assertThat(client.receive()).isNull();
+                    ServedDisk.awaitFree(endpoint);
+                    assertThat(endpoint.lastEnd()).contains("the disk hangs");
+                }
             }
         }
     }
