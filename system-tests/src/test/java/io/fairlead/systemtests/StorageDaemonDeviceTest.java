@@ -32,6 +32,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -128,6 +129,9 @@ class StorageDaemonDeviceTest {
         for (int sent = 8; done < count; ) {
             int complete = queue.await(completions, 1, TIMEOUT);
             completions.check();
+            assertThat(complete)
+                    .as("answers within %s, after %d", TIMEOUT, done)
+                    .isPositive();
             done += complete;
             for (int i = 0; i < complete && sent < count; i++, sent++) {
                 int slot = (int) completions.token(i);
@@ -247,7 +251,9 @@ class StorageDaemonDeviceTest {
         }
     }
 
+    // Seen to get no answer from the new daemon, once, on a machine under heavy load; why is not known yet.
     @Test
+    @Tag("long")
     void anIdleClientDoesNotNoticeThatTheDaemonIsReplaced() throws Exception {
         Path image = emptyDisk();
         try (StorageDaemon first = daemon(image);
