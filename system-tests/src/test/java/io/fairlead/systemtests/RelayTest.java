@@ -10,12 +10,16 @@ import io.fairlead.qemu.VhostUserDevice;
 import io.fairlead.testbed.Guest;
 import io.fairlead.testbed.GuestResult;
 import io.fairlead.testbed.GuestSpec;
+import io.fairlead.testbed.blkio.StorageDaemon;
 import io.fairlead.vdpa.SharedDirtyLog;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.VdpaDevice.Capability;
 import io.fairlead.vdpa.loop.EventLoopGroup;
 import io.fairlead.vdpa.relay.RelayDevice;
+import io.fairlead.vhostuser.client.VhostUserBackend;
+import io.fairlead.vhostuser.client.VhostUserBackendSettings;
 import io.fairlead.vhostuser.server.VhostUserServer;
+import io.fairlead.virtio.DeviceId;
 import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
@@ -72,6 +76,32 @@ class RelayTest {
         runClient(folder, 10_000);
     }
 
+    @Test
+    void overAnotherDaemon(@TempDir Path folder) throws Exception {
+        runOverDaemon(folder, 60);
+    }
+
+    @Test
+    @Tag("long")
+    void overAnotherDaemonForLong(@TempDir Path folder) throws Exception {
+        runOverDaemon(folder, 5_000);
+    }
+
+    /** Memory, rings and descriptors are the daemon's, which knows of the relay's rings as of any others. */
+    private static void runOverDaemon(Path folder, int switches) throws Exception {
+        Path image = SoftwareDisks.emptyImage(folder.resolve("theirs.img"), (long) DISK_MIB << 20);
+        for (Set<Capability> capabilities : List.of(ALL, SUSPEND, NOTHING)) {
+            SoftwareDisks.emptyImage(image, 0);
+            SoftwareDisks.emptyImage(image, (long) DISK_MIB << 20);
+            try (StorageDaemon daemon = StorageDaemon.start(
+                            StorageDaemon.Spec.of(Lab.TESTBED.storageDaemon(), image, folder.resolve("theirs.sock")));
+                    RelayedDisks relayed = new RelayedDisks(folder)) {
+                relayed.serveOther("other", daemon.sockets().getFirst(), capabilities);
+                verify(relayed, folder.resolve("other.sock"), switches);
+            }
+        }
+    }
+
     private static void runGuest(Path folder, int rounds) throws Exception {
         FioJob job = new FioJob("libaio", 1, DISK_MIB, "4k-64k", 16, 5);
         try (RelayedDisks relayed = new RelayedDisks(folder)) {
@@ -125,17 +155,23 @@ class RelayTest {
         try (RelayedDisks relayed = new RelayedDisks(folder)) {
             Path socket = folder.resolve("full.sock");
             VhostUserDevice _ = relayed.serve("full", ALL);
-            try (VerifiedLoad load = new VerifiedLoad(Lab.blkio(), socket, BLOCKS);
-                    Switching switching = new Switching(relayed.devices, 8)) {
-                while (switching.count < switches && !switching.isOver()) {
-                    Thread.sleep(20);
-                }
-                switching.stop();
-                long verified = load.stop();
-                Lab.report("switched in and out %d times, %d blocks verified", switching.count, verified);
-                assertThat(verified).isPositive();
-            }
+            verify(relayed, socket, switches);
             relayed.check();
+        }
+    }
+
+    private static void verify(RelayedDisks relayed, Path socket, int switches) throws Exception {
+        try (VerifiedLoad load = new VerifiedLoad(Lab.blkio(), socket, BLOCKS);
+                Switching switching = new Switching(relayed.devices, 8)) {
+            while (switching.count < switches && !switching.isOver()) {
+                Thread.sleep(20);
+            }
+            switching.stop();
+            long verified = load.stop();
+            Lab.report("switched in and out %d times, %d blocks verified", switching.count, verified);
+            assertThat(verified).isPositive();
+            assertThat(relayed.devices.getFirst().relayStatistics().total().requests())
+                    .isPositive();
         }
     }
 
@@ -172,6 +208,8 @@ class RelayTest {
                 assertThat(log.marksOutside()).isZero();
                 outcome.complete(null);
             } catch (Throwable e) {
+                // Told at once: the load may wait for ever for a device that failed.
+                e.printStackTrace(System.out);
                 outcome.completeExceptionally(e);
             }
         }
@@ -232,6 +270,16 @@ class RelayTest {
                     .with("num-queues", 2);
         }
 
+        /** A disk of another daemon. */
+        void serveOther(String name, Path socket, Set<Capability> capabilities) throws IOException {
+            VhostUserBackend backend =
+                    VhostUserBackend.connect(name, VhostUserBackendSettings.of(socket, DeviceId.BLOCK), loops.next());
+            RelayDevice relay = new RelayDevice(limited(backend, capabilities), loops, Duration.ofSeconds(60));
+            devices.add(relay);
+            all.add(relay);
+            var _ = server.serve(relay, folder.resolve(name + ".sock"));
+        }
+
         /** A disk to boot from, without a relay. */
         VhostUserDevice serveRoot() throws IOException {
             Path image = folder.resolve("root.img");
@@ -245,7 +293,7 @@ class RelayTest {
         }
 
         /** The disk, which says it can do so much only. */
-        private static VdpaDevice limited(BlkDevice disk, Set<Capability> capabilities) {
+        private static VdpaDevice limited(VdpaDevice disk, Set<Capability> capabilities) {
             return (VdpaDevice) Proxy.newProxyInstance(
                     RelayTest.class.getClassLoader(), new Class<?>[] {VdpaDevice.class}, (_, method, arguments) -> {
                         if (method.getName().equals("capabilities")) {

@@ -116,8 +116,10 @@ final class InnerDevice {
                 EventFd kick = EventFd.create("decoy kick of " + device.name());
                 decoys.add(kick);
                 device.queueKick(queue, RelayQueue.duplicate(kick));
-                // Without signals the guest's driver soon has nothing more to do.
-                device.queueCall(queue, null);
+                // Without signals the guest's driver soon has nothing more to do. A descriptor all the same:
+                // libvhost-user
+                // breaks off where it has none.
+                device.queueCall(queue, EventFd.create("decoy call of " + device.name()));
             }
             awaitIdle(rings, decoys);
             idle = true;

@@ -303,8 +303,12 @@ public final class RelayDevice implements VdpaDevice {
 
     @Override
     public synchronized void queueInflight(int queue, @Nullable MemorySegment region) throws IOException {
-        requireNotReady(queue).inflight = region;
-        device.queueInflight(queue, region);
+        RelayQueue settings = requireNotReady(queue);
+        // A record that only the relay keeps would be wrong after each time that it is out.
+        if (device.capabilities().contains(Capability.INFLIGHT)) {
+            settings.inflight = region;
+            device.queueInflight(queue, region);
+        }
     }
 
     @Override
