@@ -10,8 +10,10 @@ import io.fairlead.vhostuser.protocol.ProtocolException;
 import io.fairlead.vhostuser.protocol.VringBase;
 import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.GuestFaultException;
+import io.fairlead.virtio.InflightRegion;
 import io.fairlead.virtio.RingLayout;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.stream.Stream;
@@ -184,6 +186,11 @@ final class SessionRings implements AutoCloseable {
         boolean packed = Feature.has(device.driverFeatures(), Feature.RING_PACKED);
         boolean eventIndex = Feature.has(device.driverFeatures(), Feature.EVENT_IDX);
         int size = vring.size;
+        MemorySegment records = inflight == null ? null : inflight.part(queue);
+        if (records != null && records.byteSize() < InflightRegion.byteCount(size, packed)) {
+            throw new ProtocolException("ring %d of %d entries started with an in-flight region of only %d bytes"
+                    .formatted(queue, size, records.byteSize()));
+        }
         long driverBytes = packed ? RingLayout.EVENT_BYTES : RingLayout.availableBytes(size, eventIndex);
         long deviceBytes = packed ? RingLayout.EVENT_BYTES : RingLayout.usedBytes(size, eventIndex);
         device.queueSize(queue, size);
@@ -193,7 +200,7 @@ final class SessionRings implements AutoCloseable {
                 memory.guestAddress(address.available(), driverBytes),
                 memory.guestAddress(address.used(), deviceBytes));
         device.queueState(queue, VringBase.decode(vring.base, packed));
-        device.queueInflight(queue, inflight == null ? null : inflight.part(queue));
+        device.queueInflight(queue, records);
         device.queueReady(queue, true);
     }
 

@@ -194,6 +194,11 @@ enum Violation {
     INFLIGHT_OF_TOO_MANY_QUEUES(
             "the device has 2",
             c -> c.send(Request.SET_INFLIGHT_FD, 0, TestClient.inflight(1 << 20, 0, 3, 256), c.memoryFd)),
+    INFLIGHT_TOO_SMALL_FOR_ITS_RING("started with an in-flight region of only 576 bytes", c -> {
+        c.send(Request.SET_INFLIGHT_FD, 0, TestClient.inflight(2 * 576, 0, 2, 16), c.memoryFd);
+        c.start(128, ServedDisk.FEATURES, QueueState.initial(false));
+        c.receive();
+    }),
     INFLIGHT_ASKED_FOR_TOO_MANY(
             "the device has 2", c -> c.send(Request.GET_INFLIGHT_FD, 0, TestClient.inflight(0, 0, 200, 16))),
     INFLIGHT_ASKED_FOR_TOO_LARGE(
