@@ -2,6 +2,7 @@ package io.fairlead.cli;
 
 import io.fairlead.cli.host.ServedDevices;
 import io.fairlead.devices.blk.BlkManagement;
+import io.fairlead.vdpa.DeviceStatistics;
 import io.fairlead.vdpa.QueueStatistics;
 import io.fairlead.vdpa.Registry;
 import io.fairlead.vdpa.VdpaDevice;
@@ -104,19 +105,24 @@ final class ServeCommand implements Callable<Integer> {
     private void printStatistics(PrintStream out, Registry registry) {
         for (Registry.Entry entry : registry.devices()) {
             VdpaDevice device = entry.device();
-            List<QueueStatistics> queues = device.statistics().queues();
+            DeviceStatistics statistics = device.statistics();
+            List<QueueStatistics> queues = statistics.queues();
             for (int i = 0; i < queues.size(); i++) {
                 QueueStatistics.Snapshot counts = queues.get(i).snapshot();
                 if (json) {
                     ObjectNode node = mapper.createObjectNode();
                     node.put("name", device.name());
                     node.put("queue", i);
-                    node.set("statistics", mapper.valueToTree(counts));
+                    ObjectNode counters = mapper.valueToTree(counts);
+                    if (!statistics.countsMarks()) {
+                        counters.putNull("markedPages");
+                    }
+                    node.set("statistics", counters);
                     out.println(node);
                 } else {
                     out.printf(
                             "%s queue %d: %d requests, %d failed, %d bytes read, %d bytes written, %d kicks,"
-                                    + " %d signals, %d guest faults%n",
+                                    + " %d signals, %d guest faults, %s pages marked%n",
                             device.name(),
                             i,
                             counts.requests(),
@@ -125,7 +131,8 @@ final class ServeCommand implements Callable<Integer> {
                             counts.writtenBytes(),
                             counts.kicks(),
                             counts.signals(),
-                            counts.guestFaults());
+                            counts.guestFaults(),
+                            statistics.countsMarks() ? counts.markedPages() : "unknown");
                 }
             }
         }

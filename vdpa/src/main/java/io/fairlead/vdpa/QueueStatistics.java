@@ -8,7 +8,12 @@ import java.lang.invoke.VarHandle;
  * counter newer than another.
  */
 public final class QueueStatistics {
-    /** One reading of all counters. */
+    /**
+     * One reading of all counters.
+     *
+     * @param markedPages pages of {@link SharedDirtyLog#PAGE_BYTES} that were marked in a dirty log and had no mark before; a
+     *     page that is written again after its mark was taken away counts again
+     */
     public record Snapshot(
             long kicks,
             long signals,
@@ -16,7 +21,8 @@ public final class QueueStatistics {
             long failedRequests,
             long readBytes,
             long writtenBytes,
-            long guestFaults) {}
+            long guestFaults,
+            long markedPages) {}
 
     private static final VarHandle KICKS = handle("kicks");
     private static final VarHandle SIGNALS = handle("signals");
@@ -25,6 +31,7 @@ public final class QueueStatistics {
     private static final VarHandle READ_BYTES = handle("readBytes");
     private static final VarHandle WRITTEN_BYTES = handle("writtenBytes");
     private static final VarHandle GUEST_FAULTS = handle("guestFaults");
+    private static final VarHandle MARKED_PAGES = handle("markedPages");
 
     private long kicks;
     private long signals;
@@ -33,6 +40,7 @@ public final class QueueStatistics {
     private long readBytes;
     private long writtenBytes;
     private long guestFaults;
+    private long markedPages;
 
     /** All at zero. */
     public QueueStatistics() {}
@@ -77,6 +85,11 @@ public final class QueueStatistics {
         GUEST_FAULTS.setOpaque(this, guestFaults + 1);
     }
 
+    /** Pages were marked in a dirty log, see {@link Snapshot#markedPages}. */
+    public void countMarkedPages(long count) {
+        MARKED_PAGES.setOpaque(this, markedPages + count);
+    }
+
     public Snapshot snapshot() {
         return new Snapshot(
                 (long) KICKS.getOpaque(this),
@@ -85,6 +98,7 @@ public final class QueueStatistics {
                 (long) FAILED_REQUESTS.getOpaque(this),
                 (long) READ_BYTES.getOpaque(this),
                 (long) WRITTEN_BYTES.getOpaque(this),
-                (long) GUEST_FAULTS.getOpaque(this));
+                (long) GUEST_FAULTS.getOpaque(this),
+                (long) MARKED_PAGES.getOpaque(this));
     }
 }

@@ -23,6 +23,9 @@ public final class SharedDirtyLog implements DirtyLog, AutoCloseable {
     /** The granule: bits of the address below the page's number. */
     public static final int PAGE_SHIFT = 12;
 
+    /** What one bit stands for. */
+    public static final long PAGE_BYTES = 1L << PAGE_SHIFT;
+
     private static final VarHandle WORD =
             ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle().withInvokeExactBehavior();
 
@@ -43,7 +46,7 @@ public final class SharedDirtyLog implements DirtyLog, AutoCloseable {
 
     /** A log of our own, for guest addresses below a bound. */
     public static SharedDirtyLog create(String name, long guestByteCount) throws IOException {
-        long pages = (guestByteCount + (1L << PAGE_SHIFT) - 1) >>> PAGE_SHIFT;
+        long pages = (guestByteCount + PAGE_BYTES - 1) >>> PAGE_SHIFT;
         long byteCount = Math.max(Long.BYTES, (pages + Long.SIZE - 1) / Long.SIZE * Long.BYTES);
         return map(Memfd.create("fairlead-log-" + name, byteCount), 0, byteCount);
     }
@@ -92,13 +95,34 @@ public final class SharedDirtyLog implements DirtyLog, AutoCloseable {
         return outside.sum();
     }
 
+    /**
+     * The log as one queue sees it, which counts the pages that it marks.
+     *
+     * @param statistics of the queue whose thread alone calls the result
+     */
+    public DirtyLog countedBy(QueueStatistics statistics) {
+        // On the queue's own counters: one counter for all queues would pass from core to core at every mark.
+        return (guestAddress, byteCount) -> {
+            int pages = markAndCount(guestAddress, byteCount);
+            if (pages != 0) {
+                statistics.countMarkedPages(pages);
+            }
+        };
+    }
+
     @Override
     public void mark(long guestAddress, long byteCount) {
+        int _ = markAndCount(guestAddress, byteCount);
+    }
+
+    /** Marks a range. Answers how many of its pages were not marked. */
+    private int markAndCount(long guestAddress, long byteCount) {
         long last = (guestAddress + byteCount - 1) >>> PAGE_SHIFT;
         if (last >= pageCount) {
             outside.increment();
-            return;
+            return 0;
         }
+        int pages = 0;
         for (long page = guestAddress >>> PAGE_SHIFT; page <= last; ) {
             long word = page >>> 6;
             long mask = 0;
@@ -106,8 +130,10 @@ public final class SharedDirtyLog implements DirtyLog, AutoCloseable {
                 mask |= 1L << page;
             }
             // Always the atomic step: a load that finds the bit set may be older than the write that is to be marked.
-            long _ = (long) WORD.getAndBitwiseOr(words, word * Long.BYTES, mask);
+            long before = (long) WORD.getAndBitwiseOr(words, word * Long.BYTES, mask);
+            pages += Long.bitCount(mask & ~before);
         }
+        return pages;
     }
 
     /** Whether a page is marked. */

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.fairlead.linux.Fd;
 import io.fairlead.linux.Mapping;
 import io.fairlead.linux.Memfd;
+import io.fairlead.virtio.DirtyLog;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -18,7 +19,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 class SharedDirtyLogTest {
-    private static final long PAGE = 4096;
+    private static final long PAGE = SharedDirtyLog.PAGE_BYTES;
 
     private long descriptorsBefore;
     private long mappingsBefore;
@@ -92,6 +93,29 @@ class SharedDirtyLogTest {
     }
 
     @Test
+    void countsPagesThatHadNoMark() throws IOException {
+        QueueStatistics first = new QueueStatistics();
+        QueueStatistics second = new QueueStatistics();
+        try (SharedDirtyLog log = SharedDirtyLog.create("test", 256 * PAGE)) {
+            DirtyLog ofFirst = log.countedBy(first);
+            DirtyLog ofSecond = log.countedBy(second);
+            ofFirst.mark(10 * PAGE, 180 * PAGE);
+            assertThat(first.snapshot().markedPages()).isEqualTo(180);
+            ofFirst.mark(10 * PAGE + 1, 1);
+            ofSecond.mark(9 * PAGE, 3 * PAGE);
+            ofSecond.mark(256 * PAGE - 1, 2);
+            log.mark(200 * PAGE, 1);
+            ofSecond.mark(200 * PAGE, 1);
+            assertThat(first.snapshot().markedPages()).isEqualTo(180);
+            assertThat(second.snapshot().markedPages()).isOne();
+            log.clear();
+            ofFirst.mark(63 * PAGE, 2 * PAGE);
+            assertThat(first.snapshot().markedPages()).isEqualTo(182);
+            assertThat(pages(log)).isEqualTo(range(63, 65));
+        }
+    }
+
+    @Test
     void hasRoomForTheLastPage() throws IOException {
         for (long bytes : new long[] {0, 1, PAGE, 64 * PAGE, 64 * PAGE + 1, 65 * PAGE}) {
             try (SharedDirtyLog log = SharedDirtyLog.create("test", bytes)) {
@@ -147,20 +171,23 @@ class SharedDirtyLogTest {
         try (SharedDirtyLog log = SharedDirtyLog.create("test", PAGE * writers * pagesEach);
                 Mapping reading = Mapping.shared(log.fd(), 0, log.byteCount(), true)) {
             AtomicBoolean over = new AtomicBoolean();
+            long[] taken = new long[1];
             Thread reader = Thread.ofPlatform().start(() -> {
                 while (!over.get()) {
-                    collect(reading.segment(), written, seen);
+                    taken[0] += collect(reading.segment(), written, seen);
                 }
             });
             List<Thread> threads = new ArrayList<>();
+            List<QueueStatistics> counts = List.of(new QueueStatistics(), new QueueStatistics());
             for (int w = 0; w < writers; w++) {
                 int own = w;
+                DirtyLog counted = log.countedBy(counts.get(w));
                 threads.add(Thread.ofPlatform().start(() -> {
                     for (int round = 1; round <= rounds; round++) {
                         for (int page = 0; page < pagesEach; page++) {
                             written[own][page] = round;
                             // Every other page is the other writer's: both work on the same words.
-                            log.mark((page * 2L + own) * PAGE, 1);
+                            counted.mark((page * 2L + own) * PAGE, 1);
                         }
                     }
                 }));
@@ -170,20 +197,27 @@ class SharedDirtyLogTest {
             }
             over.set(true);
             reader.join();
-            collect(reading.segment(), written, seen);
+            taken[0] += collect(reading.segment(), written, seen);
             assertThat(seen).isDeepEqualTo(written);
+            assertThat(counts.get(0).snapshot().markedPages()
+                            + counts.get(1).snapshot().markedPages())
+                    .isEqualTo(taken[0]);
         }
     }
 
-    private static void collect(MemorySegment log, int[][] written, int[][] seen) {
+    /** Answers how many marks it took away. */
+    private static long collect(MemorySegment log, int[][] written, int[][] seen) {
         var words = ValueLayout.JAVA_LONG.varHandle();
+        long taken = 0;
         for (long offset = 0; offset < log.byteSize(); offset += 8) {
             long marks = (long) words.getAndSet(log, offset, 0L);
+            taken += Long.bitCount(marks);
             while (marks != 0) {
                 int number = (int) (offset * 8 + Long.numberOfTrailingZeros(marks));
                 seen[number % 2][number / 2] = written[number % 2][number / 2];
                 marks &= marks - 1;
             }
         }
+        return taken;
     }
 }

@@ -235,7 +235,7 @@ final class DeviceQueues {
 
     void dirtyLog(@Nullable SharedDirtyLog log) throws IOException {
         dirtyLog = log;
-        control.onAll(runner -> runner.dirtyLog(log));
+        control.onAll(runner -> runner.dirtyLog(log == null ? null : log.countedBy(runner.statistics())));
     }
 
     // ---- memory ----

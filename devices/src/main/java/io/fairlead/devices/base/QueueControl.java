@@ -1,8 +1,9 @@
 package io.fairlead.devices.base;
 
 import io.fairlead.vdpa.DeviceStatistics;
+import io.fairlead.vdpa.QueueStatistics;
+import io.fairlead.vdpa.SharedDirtyLog;
 import io.fairlead.vdpa.loop.EventLoop;
-import io.fairlead.virtio.DirtyLog;
 import io.fairlead.virtio.GuestFaultException;
 import io.fairlead.virtio.GuestMemory;
 import io.fairlead.virtio.InflightRequests;
@@ -47,13 +48,14 @@ final class QueueControl {
     }
 
     /** Starts a queue where its settings say; rings that are unfit are a failure of the queue and no exception. */
-    void start(int index, long features, GuestMemory memory, @Nullable DirtyLog log, DeviceQueues.Owner owner)
+    void start(int index, long features, GuestMemory memory, @Nullable SharedDirtyLog log, DeviceQueues.Owner owner)
             throws IOException {
         QueueSettings settings = queues.get(index);
         EventLoop loop = settings.loop;
         requireOffLoop(loop);
         QueueConfig config = settings.config(features);
         Gate gate = settings.carried.gate();
+        QueueStatistics counters = statistics.queues().get(index);
         settings.runner = loop.call(() -> {
             try {
                 return new QueueRunner(
@@ -62,13 +64,13 @@ final class QueueControl {
                         memory,
                         settings.kick,
                         settings.call,
-                        log,
+                        log == null ? null : log.countedBy(counters),
                         gate,
-                        statistics.queues().get(index),
+                        counters,
                         runner -> owner.create(index, runner, features),
                         cause -> owner.failed(index, cause));
             } catch (GuestFaultException | InternalError e) {
-                statistics.queues().get(index).countGuestFault();
+                counters.countGuestFault();
                 owner.failed(index, e);
                 return null;
             }

@@ -16,13 +16,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Random;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Every page of guest memory that changed while a disk worked on random requests is marked: buffers and rings. */
 class BlkDirtyLogTest {
-    private static final int PAGE = 4096;
+    private static final int PAGE = (int) SharedDirtyLog.PAGE_BYTES;
     private static final int DEPTH = 16;
     private static final int ROUNDS = 20;
 
@@ -45,6 +46,7 @@ class BlkDirtyLogTest {
             guest.start(device.deviceFeatures() & ~without);
             Disk disk = new Disk(guest, 0, DEPTH);
             int changedPages = 0;
+            long markedPages = 0;
             for (int round = 0; round < ROUNDS; round++) {
                 device.suspend();
                 long requests = device.statistics().total().requests();
@@ -63,6 +65,8 @@ class BlkDirtyLogTest {
                         .until(() -> device.statistics().total().requests() == requests + count);
                 device.suspend();
                 changedPages += requireMarked(guest.memory(), before, log);
+                markedPages += marked(log, Guest.BASE + memoryBytes);
+                assertThat(device.statistics().markedPages()).hasValue(markedPages);
                 device.dirtyLog(null);
                 device.resume();
                 assertThat(disk.poll()).isEqualTo(count);
@@ -71,6 +75,12 @@ class BlkDirtyLogTest {
             assertThat(log.marksOutside()).isZero();
             device.reset();
         }
+    }
+
+    private static long marked(SharedDirtyLog log, long endAddress) {
+        return LongStream.range(0, endAddress / PAGE)
+                .filter(page -> log.isMarked(page * PAGE))
+                .count();
     }
 
     private static void submit(Disk disk, Random random) {

@@ -6,6 +6,7 @@ import io.fairlead.vdpa.MemoryTable;
 import io.fairlead.vdpa.SharedDirtyLog;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.virtio.DeviceFaultException;
+import io.fairlead.virtio.DirtyLog;
 import io.fairlead.virtio.DriverRings;
 import io.fairlead.virtio.GuestFaultException;
 import io.fairlead.virtio.InflightRequests;
@@ -163,7 +164,9 @@ final class RelayControl {
                 if (!relaying()) {
                     switchIn();
                 }
-                onAll(runner -> runner.dirtyLog(newLog));
+                for (RelayQueue queue : queues) {
+                    on(List.of(queue), runner -> runner.dirtyLog(counted(newLog, queue)));
+                }
             }
             done = true;
         } finally {
@@ -171,6 +174,13 @@ final class RelayControl {
                 log = before;
             }
         }
+    }
+
+    /** What the relay marks, it marks for the device. */
+    private @Nullable DirtyLog counted(@Nullable SharedDirtyLog shared, RelayQueue queue) {
+        return shared == null
+                ? null
+                : shared.countedBy(device.statistics().queues().get(queue.index));
     }
 
     private void switchIn() throws IOException {
@@ -297,7 +307,7 @@ final class RelayControl {
                     call,
                     queue.kick,
                     queue.call,
-                    log,
+                    counted(log, queue),
                     queue.carriedSettled,
                     statistics.queues().get(queue.index),
                     cause -> failures.failed(queue.index, cause));

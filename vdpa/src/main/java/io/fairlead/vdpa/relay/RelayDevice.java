@@ -145,9 +145,10 @@ public final class RelayDevice implements VdpaDevice {
         return device.identity();
     }
 
+    /** The device's own; pages that the relay marked are counted there. */
     @Override
     public DeviceStatistics statistics() {
-        return device.statistics();
+        return device.statistics().withCountedMarks(true);
     }
 
     @Override

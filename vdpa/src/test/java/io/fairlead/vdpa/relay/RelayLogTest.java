@@ -64,8 +64,10 @@ class RelayLogTest extends RelayFixture {
                     .as("changed and not marked: %s", missed)
                     .isTrue();
             assertThat(log.marksOutside()).isZero();
+            assertThat(relay.statistics().markedPages()).hasValue(pages.cardinality());
             log.clear();
             load.run(30);
+            assertThat(relay.statistics().markedPages()).hasValue(pages.cardinality());
             assertThat(marked(log).isEmpty())
                     .as("marks after the log was taken away")
                     .isTrue();

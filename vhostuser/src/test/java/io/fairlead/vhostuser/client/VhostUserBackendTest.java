@@ -223,6 +223,9 @@ class VhostUserBackendTest {
             long ring = packed ? guest.rings.descriptorAddress() : guest.rings.deviceAddress();
             assertThat(log.isMarked(ring)).as("ring").isTrue();
             assertThat(marked(log)).as("data, status, ring").isBetween(3, 4);
+            assertThat(daemon.device.statistics().markedPages())
+                    .as("not known here")
+                    .isEmpty();
 
             daemon.device.dirtyLog(null);
             log.clear();
@@ -247,7 +250,9 @@ class VhostUserBackendTest {
 
     private static int marked(SharedDirtyLog log) {
         int count = 0;
-        for (long page = BlkGuest.BASE; page < BlkGuest.BASE + BlkGuest.MEMORY_BYTES; page += 4096) {
+        for (long page = BlkGuest.BASE;
+                page < BlkGuest.BASE + BlkGuest.MEMORY_BYTES;
+                page += SharedDirtyLog.PAGE_BYTES) {
             count += log.isMarked(page) ? 1 : 0;
         }
         return count;
@@ -261,6 +266,7 @@ class VhostUserBackendTest {
                             "masked", daemon.settings().withDirtyLog(false), daemon.loops.next());
                     SharedDirtyLog log = SharedDirtyLog.create("test", 1 << 20)) {
                 assertThat(masked.capabilities()).doesNotContain(Capability.DIRTY_LOG);
+                assertThat(masked.statistics().markedPages()).hasValue(0);
                 assertThatThrownBy(() -> masked.dirtyLog(log)).isInstanceOf(UnsupportedOperationException.class);
             }
         }
