@@ -125,7 +125,8 @@ public final class SourceMigration {
             granted = true;
         }
         enter(Phase.COMMIT);
-        return concluded(askAgain("this node was started again after the grant"));
+        // Nobody lets a QEMU go on that was left waiting: unless the machine runs there by now, it goes on here.
+        return concluded(askAgain("this node was started again after the grant", Kind.WITHDRAW));
     }
 
     private CompletableFuture<Message> untilGranted(
@@ -195,12 +196,16 @@ public final class SourceMigration {
         try {
             return Outcome.of(Await.the(answer));
         } catch (IOException e) {
-            return askAgain(String.valueOf(e.getMessage()));
+            return askAgain(String.valueOf(e.getMessage()), Kind.GRANT);
         }
     }
 
-    /** Only the destination knows. It is asked until it answers: neither side may guess. */
-    private Outcome askAgain(String why) {
+    /**
+     * Only the destination knows. It is asked until it answers: neither side may guess.
+     *
+     * @param kind GRANT or WITHDRAW, which are answered alike
+     */
+    private Outcome askAgain(String why, String kind) {
         String said = "";
         Backoff backoff = new Backoff();
         String reason = why;
@@ -212,7 +217,7 @@ public final class SourceMigration {
             try {
                 Peer peer = link.connect();
                 tellWhenSettled(peer);
-                CompletableFuture<Message> answer = peer.ask(message(Kind.GRANT));
+                CompletableFuture<Message> answer = peer.ask(message(kind).with("reason", why));
                 if (side.completed().isCompletedExceptionally()) {
                     withdraw(peer, "the source's QEMU could not finish");
                 }

@@ -1,0 +1,103 @@
+package io.fairlead.node.migration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.fairlead.node.channel.Peer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Whatever breaks at whichever step: the machine runs at one place, or was lost with the QEMU that ended. */
+@Timeout(300)
+class OneOwnerTest {
+    @TempDir
+    Path folder;
+
+    private int count;
+
+    private record Ended(World world, MigrationReport report) {}
+
+    private Ended run(World.Fault fault, int at, World.Stream stream) throws Exception {
+        Path own = Files.createDirectories(folder.resolve(Integer.toString(count++)));
+        World world = new World(own, fault, at, stream);
+        SourceMigration migration = world.begin();
+        MigrationReport report;
+        try {
+            Peer peer = world.connect();
+            report = migration.run(peer, "localhost", List.of(new byte[1]), true);
+        } catch (World.Killed e) {
+            report = world.hasSourceJournal() ? world.restartSource().recover() : null;
+        }
+        world.settleDestination();
+        return new Ended(world, report);
+    }
+
+    @Test
+    void withoutAFaultItMoves() throws Exception {
+        Ended ended = run(World.Fault.NONE, -1, World.Stream.WHOLE);
+        assertThat(ended.world().violations).isEmpty();
+        assertThat(ended.report().result()).isEqualTo(MigrationReport.Result.MOVED);
+        assertThat(ended.world().runsAtDestination).isTrue();
+        assertThat(ended.world().runsAtSource).isFalse();
+        assertThat(ended.report().phaseMillis()).containsKeys(Phase.PREPARE, Phase.PRECOPY, Phase.STOP, Phase.COMMIT);
+        assertThat(ended.report().stateBytes()).isEqualTo(3);
+        assertThat(ended.world().steps).containsSubsequence("send states", "answer states", "proceed", "run", "leave");
+    }
+
+    @Test
+    void aStreamThatBreaksAfterTheGrantLeadsBackWithoutRunningTwice() throws Exception {
+        Ended ended = run(World.Fault.NONE, -1, World.Stream.BREAKS);
+        assertThat(ended.world().violations).isEmpty();
+        assertThat(ended.report().result()).isEqualTo(MigrationReport.Result.STAYED);
+        assertThat(ended.world().runsAtSource).isTrue();
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void atEachStepOneOwnerIsLeft(World.Fault fault) throws Exception {
+        for (World.Stream stream : World.Stream.values()) {
+            int last = run(World.Fault.NONE, -1, stream).world().steps.size();
+            List<String> results = new ArrayList<>();
+            for (int at = 0; at <= last; at++) {
+                Ended ended = run(fault, at, stream);
+                World world = ended.world();
+                String what = "%s at step %d, stream %s: %s".formatted(fault, at, stream, world.steps);
+                assertThat(world.violations).as(what).isEmpty();
+                boolean one = world.runsAtSource ^ world.runsAtDestination;
+                switch (fault) {
+                    // QEMU took the machine with it.
+                    case SOURCE_QEMU ->
+                        assertThat(one || !(world.runsAtSource || world.runsAtDestination))
+                                .as(what)
+                                .isTrue();
+                    // Told to run the machine when it ended: nobody can know whether it did.
+                    case DESTINATION_QEMU ->
+                        assertThat(one || world.steps.get(at).startsWith("run") || world.everRanAtDestination)
+                                .as(what)
+                                .isTrue();
+                    default -> assertThat(one).as(what).isTrue();
+                }
+                if (ended.report() != null) {
+                    results.add(ended.report().result().name());
+                    if (fault != World.Fault.DESTINATION_QEMU) {
+                        assertThat(ended.report().result() == MigrationReport.Result.MOVED)
+                                .as(what + ended.report())
+                                .isEqualTo(world.runsAtDestination);
+                    }
+                    if (fault != World.Fault.SOURCE_QEMU) {
+                        assertThat(ended.report().result() == MigrationReport.Result.STAYED)
+                                .as(what + ended.report())
+                                .isEqualTo(world.runsAtSource);
+                    }
+                }
+            }
+            assertThat(results).as("the fault hit before it was over").hasSizeGreaterThan(5);
+        }
+    }
+}
