@@ -7,7 +7,6 @@ import io.fairlead.node.MachineOption;
 import io.fairlead.node.Node;
 import io.fairlead.node.NodeDevice;
 import io.fairlead.node.NodeOptions;
-import io.fairlead.vhostuser.server.VhostUserEndpoint;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.net.InetAddress;
@@ -117,9 +116,9 @@ final class NodeCommand implements Callable<Integer> {
                 ServedDevices served = new ServedDevices(threads)) {
             Map<String, NodeDevice> byName = new LinkedHashMap<>();
             for (DeviceOption option : options) {
-                VhostUserEndpoint endpoint =
-                        served.add(option.name(), option.deviceId(), option.socket(), option.attributes());
-                byName.put(option.name(), new NodeDevice(endpoint.device(), endpoint));
+                byName.put(
+                        option.name(),
+                        served.addForNode(option.name(), option.deviceId(), option.socket(), option.attributes()));
             }
             try (Node node = new Node(nodeOptions, known, byName)) {
                 if (json) {

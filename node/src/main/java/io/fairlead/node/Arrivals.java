@@ -58,6 +58,7 @@ final class Arrivals implements RequestHandler {
             journal.close();
             return;
         }
+        locks.take(machine.name(), "a migration that is taken up after a restart");
         QemuDestination side = new QemuDestination(machine, certificates, listenHost);
         if (!journal.last().isFinal()) {
             side.watchAgain();
@@ -69,6 +70,14 @@ final class Arrivals implements RequestHandler {
                 .decided()
                 .thenAccept(outcome -> LOG.warn(
                         "machine {}: after a restart: {} {}", machine.name(), outcome.step(), outcome.reason()));
+        var _ = migration.cleaned().thenRun(() -> {
+            try {
+                machine.serve();
+            } catch (IOException e) {
+                LOG.error("machine {}: its devices are not served: {}", machine.name(), e.getMessage());
+            }
+            locks.give(machine.name());
+        });
     }
 
     @Override
@@ -153,7 +162,7 @@ final class Arrivals implements RequestHandler {
             throw e;
         }
         arrivals.put(id, new Arrival(machine.name(), migration, channel));
-        var _ = migration.decided().thenRun(() -> locks.give(machine.name()));
+        var _ = migration.cleaned().thenRun(() -> locks.give(machine.name()));
         if (!channel.isOpen()) {
             migration.channelEnded(new IOException("it was closed at once"));
         }

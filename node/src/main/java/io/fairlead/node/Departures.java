@@ -179,9 +179,18 @@ final class Departures implements AutoCloseable {
                         LOG.warn("machine {}: after a restart: {} {}", name, report.result(), report.reason());
                     } finally {
                         machine.close();
+                        serve(machine);
                         locks.give(name);
                     }
                 });
+    }
+
+    private static void serve(NodeMachine machine) {
+        try {
+            machine.serve();
+        } catch (IOException e) {
+            LOG.error("machine {}: its devices are not served: {}", machine.name(), e.getMessage());
+        }
     }
 
     private record Logged(String machine) implements MigrationListener {

@@ -8,9 +8,11 @@ import io.fairlead.node.tls.NodeCertificates;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.JsonNodeFactory;
@@ -28,7 +30,7 @@ public final class Node implements AutoCloseable {
     /**
      * Starts: takes up what a killed process left, listens for nodes and commands.
      *
-     * @param devices by name; their sockets may be served already
+     * @param devices by name; served from now on, those of a machine whose last migration is not over as soon as it is
      * @throws IOException where certificates, sockets or the journal's folder are not usable
      * @throws IllegalArgumentException where a machine names a device that is not there, or one of another machine
      */
@@ -63,6 +65,17 @@ public final class Node implements AutoCloseable {
             for (MigrationJournal journal : left) {
                 if (journal.begun().path("role").asString("").equals(Departures.SOURCE)) {
                     departures.recover(journal);
+                }
+            }
+            Set<NodeDevice> later = new HashSet<>();
+            for (NodeMachine machine : this.machines.values()) {
+                if (!locks.owner(machine.name()).isEmpty()) {
+                    later.addAll(machine.devices());
+                }
+            }
+            for (NodeDevice device : devices.values()) {
+                if (!later.contains(device)) {
+                    device.serve();
                 }
             }
             control = new ControlServer(this, options.control());
@@ -128,9 +141,8 @@ public final class Node implements AutoCloseable {
             node.put("busy", locks.owner(machine.name()));
             ArrayNode devices = node.putArray("devices");
             machine.devices()
-                    .forEach(device -> devices.addObject()
-                            .put("name", device.name())
-                            .put("connected", device.endpoint().isConnected()));
+                    .forEach(device ->
+                            devices.addObject().put("name", device.name()).put("connected", device.isConnected()));
         }
         return status;
     }

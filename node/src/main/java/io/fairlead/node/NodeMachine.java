@@ -93,12 +93,26 @@ final class NodeMachine implements AutoCloseable {
         }
     }
 
+    /** Presents its devices. Again: no effect. */
+    void serve() throws IOException {
+        for (NodeDevice device : devices) {
+            device.serve();
+        }
+    }
+
+    /** Takes its devices away from its QEMU. */
+    void unserve() throws IOException {
+        for (NodeDevice device : devices) {
+            device.unserve();
+        }
+    }
+
     void hold() {
-        devices.forEach(device -> device.endpoint().holdRings());
+        devices.forEach(NodeDevice::hold);
     }
 
     void release() {
-        devices.forEach(device -> device.endpoint().releaseRings());
+        devices.forEach(NodeDevice::release);
     }
 
     /** Of machine and device together: the same on every host. */

@@ -14,6 +14,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -22,6 +25,7 @@ import org.slf4j.LoggerFactory;
 final class QemuDestination implements DestinationSide {
     private static final Logger LOG = LoggerFactory.getLogger(QemuDestination.class);
     private static final Duration ANY_TIME = Duration.ofDays(365);
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
     private static final long POLL_MILLIS = 10;
 
     private final NodeMachine machine;
@@ -141,6 +145,8 @@ final class QemuDestination implements DestinationSide {
 
     @Override
     public void run() throws IOException {
+        // After a restart of this node they are not there yet; QEMU finds them again by itself.
+        machine.serve();
         QemuStatus.command(machine.monitor(), "cont");
         IncomingMigration listening = incoming;
         if (listening != null) {
@@ -178,6 +184,18 @@ final class QemuDestination implements DestinationSide {
             return;
         }
         // It takes one migration in its life.
-        QemuStatus.command(qmp, "quit");
+        qmp.whenClosed(() -> gone.complete(new IOException("its monitor connection ended")));
+        try {
+            QemuStatus.command(qmp, "quit");
+            IOException _ = gone.get(PATIENCE.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (IOException e) {
+            if (qmp.isOpen()) {
+                throw e;
+            }
+        } catch (TimeoutException | ExecutionException e) {
+            throw new IOException("the destination's QEMU does not end after quit", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 }

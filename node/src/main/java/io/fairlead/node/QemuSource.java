@@ -9,6 +9,7 @@ import io.fairlead.qemu.MigrationProgress;
 import io.fairlead.qemu.MigrationTls;
 import io.fairlead.qemu.OutgoingMigration;
 import io.fairlead.qemu.Qmp;
+import io.fairlead.qemu.QmpException;
 import io.fairlead.vdpa.VdpaDevice;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -32,6 +33,7 @@ final class QemuSource implements SourceSide {
     private static final Duration ANY_TIME = Duration.ofDays(365);
 
     private static final Duration PATIENCE = Duration.ofSeconds(30);
+    private static final Duration STUCK = Duration.ofSeconds(3);
     private static final long POLL_MILLIS = 10;
     private static final Set<String> MIGRATING =
             Set.of("setup", "active", "pre-switchover", "device", "cancelling", "wait-unplug", "failing");
@@ -130,6 +132,22 @@ final class QemuSource implements SourceSide {
         machine.release();
     }
 
+    /**
+     * A QEMU that wanted to let its held machine run waits for its devices and answers nothing: they are taken away from
+     * it.
+     */
+    private String statusOrUnserved(Qmp qmp) throws IOException {
+        try {
+            return QemuStatus.of(qmp, STUCK);
+        } catch (QmpException e) {
+            throw e;
+        } catch (IOException e) {
+            LOG.warn("{}: its QEMU does not answer, its devices are taken away: {}", machine.name(), e.getMessage());
+            machine.unserve();
+            return QemuStatus.of(qmp, PATIENCE);
+        }
+    }
+
     @Override
     public void proceed() throws IOException {
         OutgoingMigration started = outgoing;
@@ -169,6 +187,7 @@ final class QemuSource implements SourceSide {
 
     @Override
     public void resume() throws IOException {
+        machine.serve();
         Qmp qmp = machine.monitor();
         OutgoingMigration started = outgoing;
         if (started != null) {
@@ -179,6 +198,9 @@ final class QemuSource implements SourceSide {
         }
         long end = System.nanoTime() + PATIENCE.toNanos();
         String status = QemuStatus.of(qmp);
+        if (status.equals(QemuStatus.INCOMING)) {
+            throw new IOException("its QEMU has ended, another one waits there for a machine");
+        }
         // QEMU lets the machine run by itself when a migration ends that stopped it.
         while (MIGRATING.contains(QemuStatus.migration(qmp)) || status.equals("finish-migrate")) {
             if (System.nanoTime() > end) {
@@ -214,12 +236,19 @@ final class QemuSource implements SourceSide {
             LOG.debug("{}: its QEMU has ended already", machine.name(), e);
             return;
         }
-        if (QemuStatus.of(qmp).equals(QemuStatus.RUNNING)) {
+        String status = statusOrUnserved(qmp);
+        if (status.equals(QemuStatus.INCOMING)) {
+            LOG.info("{}: its QEMU has ended already, another one waits there", machine.name());
+            return;
+        }
+        qmp.whenClosed(() -> gone.complete(new IOException("its monitor connection ended")));
+        if (status.equals(QemuStatus.RUNNING)) {
             LOG.error("{}: it ran here beside the destination, without its devices; it is ended", machine.name());
         }
         try {
             QemuStatus.command(qmp, "quit");
             IOException _ = gone.get(PATIENCE.toNanos(), TimeUnit.NANOSECONDS);
+            machine.serve();
         } catch (TimeoutException e) {
             throw new IOException("it does not end after quit", e);
         } catch (InterruptedException e) {

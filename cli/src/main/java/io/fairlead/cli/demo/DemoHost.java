@@ -9,7 +9,6 @@ import io.fairlead.qemu.VhostUserDevice;
 import io.fairlead.testbed.Guest;
 import io.fairlead.testbed.GuestSpec;
 import io.fairlead.testbed.blkio.StorageDaemon;
-import io.fairlead.vhostuser.server.VhostUserEndpoint;
 import io.fairlead.virtio.DeviceId;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -53,25 +52,23 @@ final class DemoHost implements AutoCloseable {
     }
 
     /**
-     * Serves a disk.
+     * Adds a disk, served from {@link #start} on.
      *
      * @param attributes as of {@code --device}
      */
     void addDisk(String disk, String purpose, int queueCount, boolean packed, Map<String, String> attributes)
             throws IOException {
         Path socket = folder.resolve(disk + ".sock");
-        VhostUserEndpoint endpoint = served.add(disk, DeviceId.BLOCK, socket, attributes);
+        NodeDevice device = served.addForNode(disk, DeviceId.BLOCK, socket, attributes);
         VhostUserDevice machineDevice =
                 VhostUserDevice.blk(disk, socket).with("num-queues", queueCount).with("packed", packed ? "on" : "off");
-        disks.put(disk, new DemoDisk(disk, purpose, endpoint, machineDevice));
+        disks.put(disk, new DemoDisk(disk, purpose, device, machineDevice));
     }
 
     /** Starts the node when all disks are there. */
     void start() throws IOException {
         Map<String, NodeDevice> devices = new LinkedHashMap<>();
-        disks.values()
-                .forEach(disk ->
-                        devices.put(disk.name(), new NodeDevice(disk.endpoint().device(), disk.endpoint())));
+        disks.values().forEach(disk -> devices.put(disk.name(), disk.served()));
         NodeOptions options = new NodeOptions(
                 name,
                 folder.resolve("state"),

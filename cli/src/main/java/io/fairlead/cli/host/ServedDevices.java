@@ -1,6 +1,7 @@
 package io.fairlead.cli.host;
 
 import io.fairlead.devices.blk.BlkManagement;
+import io.fairlead.node.NodeDevice;
 import io.fairlead.vdpa.ManagementDevice;
 import io.fairlead.vdpa.Registry;
 import io.fairlead.vdpa.VdpaDevice;
@@ -50,12 +51,25 @@ public final class ServedDevices implements AutoCloseable {
      */
     public VhostUserEndpoint add(String name, int deviceId, Path socket, Map<String, String> attributes)
             throws IOException {
+        return server.serve(create(name, deviceId, attributes), socket);
+    }
+
+    /**
+     * Creates a device that a node serves at a socket, as long as its machine may use it.
+     *
+     * @param attributes as of {@link #add}
+     */
+    public NodeDevice addForNode(String name, int deviceId, Path socket, Map<String, String> attributes)
+            throws IOException {
+        return new NodeDevice(create(name, deviceId, attributes), server, socket);
+    }
+
+    private VdpaDevice create(String name, int deviceId, Map<String, String> attributes) throws IOException {
         ManagementDevice management = attributes.containsKey(VhostUserManagement.BACKEND) ? daemons : software;
         VdpaDevice device = registry.add(management.name(), name, deviceId, attributes);
-        if (!device.capabilities().contains(VdpaDevice.Capability.DIRTY_LOG)) {
-            device = new RelayDevice(device, loops, RELAY_DRAIN_DEADLINE);
-        }
-        return server.serve(device, socket);
+        return device.capabilities().contains(VdpaDevice.Capability.DIRTY_LOG)
+                ? device
+                : new RelayDevice(device, loops, RELAY_DRAIN_DEADLINE);
     }
 
     /** The devices, those behind relays themselves. */

@@ -27,6 +27,7 @@ public final class DestinationMigration {
     private final DestinationSide side;
     private final CompletableFuture<Void> settled = new CompletableFuture<>();
     private final CompletableFuture<Outcome> decided = new CompletableFuture<>();
+    private final CompletableFuture<Void> cleaned = new CompletableFuture<>();
     private final CompletableFuture<Void> durable = new CompletableFuture<>();
     private long grantedNanos;
 
@@ -188,6 +189,11 @@ public final class DestinationMigration {
         return decided.copy();
     }
 
+    /** Completed after {@link #decided}, when nothing is left of it in a QEMU that does not run the machine. */
+    public CompletableFuture<Void> cleaned() {
+        return cleaned.copy();
+    }
+
     /** How far it is. */
     public Step step() {
         return journal.last();
@@ -221,8 +227,14 @@ public final class DestinationMigration {
                             Step.LOST, "the destination's host was started again while it took the machine", 0, 0);
                 }
             }
-            case RUNNING, ABORTED, LOST ->
+            case RUNNING, LOST -> {
                 migration.decided.complete(new Outcome(journal.last(), journal.reason(), 0, 0));
+                migration.cleaned.complete(null);
+            }
+            case ABORTED -> {
+                migration.decided.complete(new Outcome(journal.last(), journal.reason(), 0, 0));
+                migration.discard();
+            }
         }
         return migration;
     }
@@ -306,6 +318,9 @@ public final class DestinationMigration {
             LOG.warn("migration {}: {}: {}", journal.id(), step, reason);
         }
         decided.complete(new Outcome(step, reason, loadedMillis, startedMillis));
+        if (step != Step.ABORTED) {
+            cleaned.complete(null);
+        }
         return true;
     }
 
@@ -315,6 +330,7 @@ public final class DestinationMigration {
         } catch (IOException e) {
             LOG.warn("migration {}: what was prepared was not cleaned up: {}", journal.id(), e.getMessage());
         }
+        cleaned.complete(null);
     }
 
     private static long millis(long from, long to) {
