@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -14,7 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Whatever breaks at whichever step: the machine runs at one place, or was lost with the QEMU that ended. */
-@Timeout(300)
+@Timeout(1200)
 class OneOwnerTest {
     @TempDir
     Path folder;
@@ -60,11 +61,23 @@ class OneOwnerTest {
 
     @ParameterizedTest
     @EnumSource
+    void atEveryThirdStepOneOwnerIsLeft(World.Fault fault) throws Exception {
+        oneOwnerIsLeft(fault, 1, 3);
+    }
+
+    /** Every journal is forced to the disk some times: where that is slow, this takes minutes. */
+    @Tag("long")
+    @ParameterizedTest
+    @EnumSource
     void atEachStepOneOwnerIsLeft(World.Fault fault) throws Exception {
+        oneOwnerIsLeft(fault, 0, 1);
+    }
+
+    private void oneOwnerIsLeft(World.Fault fault, int first, int stride) throws Exception {
         for (World.Stream stream : World.Stream.values()) {
             int last = run(World.Fault.NONE, -1, stream).world().steps.size();
             List<String> results = new ArrayList<>();
-            for (int at = 0; at <= last; at++) {
+            for (int at = first; at <= last; at += stride) {
                 Ended ended = run(fault, at, stream);
                 World world = ended.world();
                 String what = "%s at step %d, stream %s: %s".formatted(fault, at, stream, world.steps);
@@ -97,7 +110,7 @@ class OneOwnerTest {
                     }
                 }
             }
-            assertThat(results).as("the fault hit before it was over").hasSizeGreaterThan(5);
+            assertThat(results).as("the fault hit before it was over").hasSizeGreaterThan(3);
         }
     }
 }

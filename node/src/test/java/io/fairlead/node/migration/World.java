@@ -363,7 +363,7 @@ final class World {
             waiting = arrival;
         }
         if (waiting != null) {
-            Outcome _ = waiting.decided().get(20, TimeUnit.SECONDS);
+            Outcome _ = waiting.decided().get(5, TimeUnit.MINUTES);
         }
     }
 
