@@ -100,12 +100,13 @@ final class BenchCommand implements Runnable {
 
     @Command(
             name = "migrate",
-            description = "Migrations of a busy guest with one disk: downtime, beside QEMU's own virtio-blk.",
+            description =
+                    "Migrations of a busy guest with one disk, by plain QMP and by nodes: downtime, beside QEMU's own virtio-blk.",
             mixinStandardHelpOptions = true,
             footer = {
                 "",
                 "Rows are medians of moves in turn. 'held' says whether the design's bar is met; the exit code does not",
-                "depend on it. All rounds take about ten minutes where guests are emulated."
+                "depend on it. All rounds take about a quarter of an hour where guests are emulated."
             })
     int migrate(
             @Mixin TestbedMixin guests,

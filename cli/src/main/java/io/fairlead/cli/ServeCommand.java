@@ -7,10 +7,14 @@ import io.fairlead.vdpa.QueueStatistics;
 import io.fairlead.vdpa.Registry;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vhostuser.client.VhostUserManagement;
+import io.fairlead.vhostuser.server.RingTimes;
+import io.fairlead.vhostuser.server.VhostUserEndpoint;
 import io.fairlead.virtio.DeviceId;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -34,9 +38,11 @@ import tools.jackson.databind.node.ObjectNode;
             "  fairlead serve --device name=disk1,type=blk,socket=/tmp/disk1.sock,backend=/tmp/qsd.sock",
             "",
             "Sockets are made with mode 0600. When all of them listen, the line 'ready' is printed;",
-            "at the end, what each queue served."
+            "at the end, what each queue served and how long rings took to start and stop."
         })
 final class ServeCommand implements Callable<Integer> {
+    private static final double NANOS_PER_MILLI = 1e6;
+
     @Option(
             names = "--device",
             required = true,
@@ -67,18 +73,20 @@ final class ServeCommand implements Callable<Integer> {
         PrintStream out = System.out;
         try (TerminationSignal signal = TerminationSignal.install();
                 ServedDevices served = new ServedDevices(threads)) {
+            List<VhostUserEndpoint> endpoints = new ArrayList<>();
             for (DeviceOption option : options) {
-                printDevice(
-                        out,
-                        option,
-                        served.add(option.name(), option.deviceId(), option.socket(), option.attributes())
-                                .device());
+                VhostUserEndpoint endpoint =
+                        served.add(option.name(), option.deviceId(), option.socket(), option.attributes());
+                endpoints.add(endpoint);
+                printDevice(out, option, endpoint.device());
             }
             out.println(json ? "{\"ready\":true}" : "ready");
             out.flush();
             signal.await();
             served.stopServing();
             printStatistics(out, served.registry());
+            endpoints.forEach(endpoint -> printRingTimes(out, endpoint));
+            out.flush();
         }
         return 0;
     }
@@ -136,6 +144,23 @@ final class ServeCommand implements Callable<Integer> {
                 }
             }
         }
-        out.flush();
+    }
+
+    private void printRingTimes(PrintStream out, VhostUserEndpoint endpoint) {
+        RingTimes times = endpoint.ringTimes();
+        if (json) {
+            ObjectNode node = mapper.createObjectNode();
+            node.put("name", endpoint.device().name());
+            node.put("longestStartMicros", times.longestStartNanos() / 1000);
+            node.put("longestStopMicros", times.longestStopNanos() / 1000);
+            out.println(node);
+        } else {
+            out.printf(
+                    Locale.ROOT,
+                    "%s: a ring took at most %.1f ms to start and %.1f ms to stop%n",
+                    endpoint.device().name(),
+                    times.longestStartNanos() / NANOS_PER_MILLI,
+                    times.longestStopNanos() / NANOS_PER_MILLI);
+        }
     }
 }

@@ -12,22 +12,30 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Whose disk the guest has, at two hosts that share the image.
+ * Whose disk the guest has, at two hosts that share the image, and who moves it.
  *
  * @param kind which one
  * @param image the disk's file
  * @param sockets of the two hosts' daemons; none where QEMU serves the disk itself
  * @param mover who moves its guests
+ * @param daemons which serve it, over all rounds as in production
  */
-record Contender(Kind kind, Path image, List<Path> sockets, Mover mover) {
+record Contender(Kind kind, Path image, List<Path> sockets, Mover mover, List<ServerProcess> daemons) {
+    static final int HOSTS = 2;
     private static final Duration START_TIMEOUT = Duration.ofMinutes(3);
-    private static final int HOSTS = 2;
 
-    /** Whose disk. */
+    /** How long each I/O of the slow disk takes at least. */
+    static final int SLOW_MILLIS = 30;
+
+    /** Whose disk, and who moves it. */
     enum Kind {
-        /** A daemon at each host, which stays over all rounds, as in production. */
+        /** A daemon at each host, and plain QMP. */
         FAIRLEAD("fairlead"),
-        /** QEMU's own virtio-blk, in its process. */
+        /** A node at each host, which serve the disk and move the guest. */
+        NODES("nodes"),
+        /** The same with a slow disk. */
+        SLOW("nodes, slow disk"),
+        /** QEMU's own virtio-blk, in its process, and plain QMP. */
         QEMU("qemu");
 
         private final String label;
@@ -47,26 +55,41 @@ record Contender(Kind kind, Path image, List<Path> sockets, Mover mover) {
      * @param image a file of its own
      * @param folder for sockets and logs
      */
-    static Contender start(
-            Kind kind, MigrateBenchOptions options, Path image, Path folder, Mover mover, Cleanup cleanup)
+    static Contender start(Kind kind, MigrateBenchOptions options, Path image, Path folder, Cleanup cleanup)
+            throws IOException {
+        String disk = "path=%s,queues=1,direct=on,locked=off".formatted(escaped(image));
+        return switch (kind) {
+            case QEMU -> new Contender(kind, image, List.of(), new PlainMover(), List.of());
+            case FAIRLEAD -> serve(options, image, folder, disk, cleanup);
+            case NODES -> nodes(kind, options, image, folder, disk, cleanup);
+            case SLOW -> nodes(kind, options, image, folder, disk + ",delay-millis=" + SLOW_MILLIS, cleanup);
+        };
+    }
+
+    private static Contender serve(MigrateBenchOptions options, Path image, Path folder, String disk, Cleanup cleanup)
             throws IOException {
         List<Path> sockets = new ArrayList<>();
-        if (kind == Kind.FAIRLEAD) {
-            for (int host = 0; host < HOSTS; host++) {
-                Path socket = folder.resolve("host" + host + ".sock");
-                List<String> words = new ArrayList<>(options.fairlead());
-                words.addAll(List.of(
-                        "serve",
-                        "--device",
-                        "name=disk,type=blk,socket=%s,path=%s,queues=1,direct=on,locked=off"
-                                .formatted(escaped(socket), escaped(image))));
-                ServerProcess process = cleanup.add(ServerProcess.start(
-                        "fairlead serve", new ProcessBuilder(words), Files.createTempFile(folder, "fairlead", ".log")));
-                process.awaitReady(written -> written.lines().anyMatch("ready"::equals), START_TIMEOUT);
-                sockets.add(socket);
-            }
+        List<ServerProcess> daemons = new ArrayList<>();
+        for (int host = 0; host < HOSTS; host++) {
+            Path socket = folder.resolve("host" + host + ".sock");
+            List<String> words = new ArrayList<>(options.fairlead());
+            words.addAll(List.of(
+                    "serve", "--json", "--device", "name=disk,type=blk,socket=%s,%s".formatted(escaped(socket), disk)));
+            ServerProcess process = cleanup.add(ServerProcess.start(
+                    "fairlead serve", new ProcessBuilder(words), Files.createTempFile(folder, "fairlead", ".log")));
+            process.awaitReady(written -> written.lines().anyMatch("{\"ready\":true}"::equals), START_TIMEOUT);
+            sockets.add(socket);
+            daemons.add(process);
         }
-        return new Contender(kind, image, List.copyOf(sockets), mover);
+        return new Contender(Kind.FAIRLEAD, image, List.copyOf(sockets), new PlainMover(), List.copyOf(daemons));
+    }
+
+    private static Contender nodes(
+            Kind kind, MigrateBenchOptions options, Path image, Path folder, String disk, Cleanup cleanup)
+            throws IOException {
+        Path own = Files.createTempDirectory(folder, "nodes");
+        NodeMover mover = NodeMover.start(options.fairlead(), own, disk, cleanup);
+        return new Contender(kind, image, List.of(mover.socket(0), mover.socket(1)), mover, List.of());
     }
 
     /**
@@ -76,24 +99,20 @@ record Contender(Kind kind, Path image, List<Path> sockets, Mover mover) {
      * @param isDestination a copy of the source's specification, which has QEMU's own disk already
      */
     void attach(GuestSpec spec, int host, boolean isDestination) {
-        switch (kind) {
-            case FAIRLEAD ->
-                spec.device(VhostUserDevice.blk("disk", sockets.get(host)).with("num-queues", 1));
-            case QEMU -> {
-                if (!isDestination) {
-                    spec.arguments(
-                            "-blockdev",
-                            "driver=raw,node-name=image,cache.direct=on,file.driver=file,file.aio=io_uring,"
-                                    + "file.cache.direct=on,file.filename=" + escaped(image),
-                            "-device",
-                            "virtio-blk-pci,id=disk,drive=image,num-queues=1");
-                }
-            }
+        if (kind != Kind.QEMU) {
+            spec.device(VhostUserDevice.blk("disk", sockets.get(host)).with("num-queues", 1));
+        } else if (!isDestination) {
+            spec.arguments(
+                    "-blockdev",
+                    "driver=raw,node-name=image,cache.direct=on,file.driver=file,file.aio=io_uring,"
+                            + "file.cache.direct=on,file.filename=" + escaped(image),
+                    "-device",
+                    "virtio-blk-pci,id=disk,drive=image,num-queues=1");
         }
     }
 
     /** In an option of QEMU and of ours a comma is written twice. */
-    private static String escaped(Path path) {
+    static String escaped(Path path) {
         return path.toString().replace(",", ",,");
     }
 }

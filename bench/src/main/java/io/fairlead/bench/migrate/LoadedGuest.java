@@ -52,6 +52,7 @@ final class LoadedGuest {
                 .memoryMib(options.memoryMib())
                 .processors(PROCESSORS)
                 .heartbeats(2)
+                .nodeMonitor()
                 .name("moves");
     }
 

@@ -3,36 +3,38 @@ package io.fairlead.bench.migrate;
 import io.fairlead.bench.BenchProgress;
 import io.fairlead.bench.BenchReport;
 import io.fairlead.bench.BenchRow;
+import io.fairlead.bench.BenchTable;
 import io.fairlead.bench.Cleanup;
 import io.fairlead.bench.Machine;
 import io.fairlead.bench.TemporaryFolder;
-import io.fairlead.qemu.MigrationProgress;
 import io.fairlead.testbed.Guest;
 import io.fairlead.testbed.GuestSpec;
 import io.fairlead.testbed.Heartbeat;
 import io.fairlead.testbed.MigratingGuest;
 import io.fairlead.testbed.Testbed;
+import io.fairlead.testbed.blkio.ServerProcess;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import tools.jackson.databind.JsonNode;
 
 /**
- * Measures how long a busy guest stands still when it moves between two QEMUs: with a disk of Fairlead at both ends, and
- * with QEMU's own virtio-blk, in turn. For each move a guest is booted; Fairlead's daemons stay.
+ * Measures how long a busy guest stands still when it moves between two QEMUs: with a disk of Fairlead at both ends, moved
+ * by plain QMP and by nodes, and with QEMU's own virtio-blk, in turn. For each move a guest is booted; daemons stay.
  */
 public final class MigrateBench {
     private static final Duration PATIENCE = Duration.ofMinutes(4);
     private static final Duration AFTER = Duration.ofSeconds(2);
     private static final double NANOS_PER_MILLI = 1e6;
     private static final double NANOS_PER_SECOND = 1e9;
-    private static final double BYTES_PER_MIB = 1 << 20;
 
     private final MigrateBenchOptions options;
     private final Testbed testbed;
@@ -49,19 +51,12 @@ public final class MigrateBench {
         this.logging = new LoggingCost(options.rounds(), options.loggingRun(), progress);
     }
 
-    /** Measures with QEMU's own migration on both sides. */
-    public static BenchReport run(MigrateBenchOptions options, Testbed testbed, BenchProgress progress)
-            throws IOException, InterruptedException {
-        return run(options, testbed, new PlainMover(), progress);
-    }
-
     /**
      * Measures. Children and files are gone at the end, also where the JVM is ended before it (but for SIGKILL).
      *
-     * @param mover who moves the guests that have a disk of Fairlead
      * @throws IOException where a guest does not boot or does not move, or its disk failed
      */
-    public static BenchReport run(MigrateBenchOptions options, Testbed testbed, Mover mover, BenchProgress progress)
+    public static BenchReport run(MigrateBenchOptions options, Testbed testbed, BenchProgress progress)
             throws IOException, InterruptedException {
         MigrateBench bench = new MigrateBench(options, testbed, progress);
         Map<String, String> machine = Machine.describe(options.folder());
@@ -71,29 +66,33 @@ public final class MigrateBench {
         try (Cleanup cleanup = new Cleanup()) {
             Path folder = cleanup.add(TemporaryFolder.create(options.folder())).path();
             bench.logging.measure(folder);
-            bench.measure(cleanup, folder, mover);
+            bench.measure(cleanup, folder);
         }
         List<BenchRow> rows = new ArrayList<>(bench.results.rows());
         rows.addAll(bench.logging.rows());
+        List<BenchTable> tables = new ArrayList<>(bench.results.tables());
+        tables.add(bench.logging.table());
         return new BenchReport(
                 "Migration: a disk of Fairlead beside QEMU's own",
                 "./fairlead bench migrate --rounds " + options.rounds(),
                 start,
                 machine,
-                bench.notes(mover),
+                bench.notes(),
                 rows,
-                List.of(bench.results.table(), bench.logging.table()));
+                tables);
     }
 
-    private List<String> notes(Mover mover) throws IOException {
+    private List<String> notes() throws IOException {
         List<String> notes = new ArrayList<>(
                 List.of(
                         "%d moves with each kind of disk, in turn, after one that does not count; medians, in parentheses the least and the greatest move."
                                 .formatted(options.rounds()),
                         "Each move has a guest of its own, %d MiB, 2 processors, one disk with one queue, past the page cache. In it fio reads and writes 4 KiB blocks at random, %d in flight, and two hearts beat."
                                 .formatted(options.memoryMib(), LoadedGuest.DEPTH),
-                        "Guests with a disk of Fairlead are moved by %s, those with QEMU's own virtio-blk (cache.direct=on, aio=io_uring) by plain QMP: one TCP stream over loopback, at most 1 GiB/s, downtime limit 300 ms."
-                                .formatted(mover.label()),
+                        "`fairlead` (fairlead serve) and `QEMU virtio-blk` (cache.direct=on, aio=io_uring) are moved by plain QMP: one TCP stream over loopback, at most 1 GiB/s, downtime limit 300 ms.",
+                        "`nodes` is moved by two fairlead nodes and fairlead migrate: the same limits, TLS on all channels, a journal, the devices' states on the nodes' own channel with requests in flight. `slow disk` is the same with each I/O %d ms later than it could be (delay-millis)."
+                                .formatted(Contender.SLOW_MILLIS),
+                        "Handover: of the standing still what devices and nodes took, and not QEMU's stream: from QEMU's stop to the grant, and from the end of the load to the machine's running.",
                         "Logging is measured by the device contract within one process, %d runs of %s s each with the log on and off, in turn, on one running device; the log is cleared every 50 ms meanwhile."
                                 .formatted(
                                         options.rounds(), options.loggingRun().toMillis() / 1e3),
@@ -104,14 +103,13 @@ public final class MigrateBench {
         return notes;
     }
 
-    private void measure(Cleanup cleanup, Path folder, Mover mover) throws IOException, InterruptedException {
+    private void measure(Cleanup cleanup, Path folder) throws IOException, InterruptedException {
         List<Contender> contenders = new ArrayList<>();
-        for (Contender.Kind kind : Contender.Kind.values()) {
+        for (Contender.Kind kind : kinds()) {
             progress.step("Making the disk of " + kind.label());
-            Path image = folder.resolve(kind.label() + ".img");
+            Path image = folder.resolve(kind + ".img");
             guest.makeImage(testbed, image);
-            contenders.add(Contender.start(
-                    kind, options, image, folder, kind == Contender.Kind.FAIRLEAD ? mover : new PlainMover(), cleanup));
+            contenders.add(Contender.start(kind, options, image, folder, cleanup));
         }
         int runs = (options.rounds() + 1) * contenders.size();
         int run = 0;
@@ -130,6 +128,18 @@ public final class MigrateBench {
                 }
             }
         }
+        for (Contender contender : contenders) {
+            for (ServerProcess daemon : contender.daemons()) {
+                cleanup.end(daemon);
+                results.addRingTimes(daemon.written());
+            }
+        }
+    }
+
+    private Set<Contender.Kind> kinds() {
+        return options.withNodes()
+                ? EnumSet.allOf(Contender.Kind.class)
+                : EnumSet.of(Contender.Kind.FAIRLEAD, Contender.Kind.QEMU);
     }
 
     private MoveFigures move(Contender contender, int from) throws IOException, InterruptedException {
@@ -145,18 +155,16 @@ public final class MigrateBench {
             long beforeNanos = System.nanoTime();
             TimeUnit.NANOSECONDS.sleep(options.settling().toNanos());
             long startNanos = System.nanoTime();
-            MigrationProgress end = contender.mover().move(moving.current(), destination);
+            Mover.Move end = contender.mover().move(from, moving.current(), destination);
             moving.moved();
             TimeUnit.NANOSECONDS.sleep(AFTER.toNanos());
             long endNanos = System.nanoTime();
             moving.send("report");
             checkGuest(moving.awaitLine(line -> line.has("kernelErrors"), PATIENCE));
             return new MoveFigures(
-                    end.downtimeMillis(),
+                    end,
                     heart.longestGap(startNanos, endNanos).nanos() / NANOS_PER_MILLI,
                     disk.longestGap(startNanos, endNanos).nanos() / NANOS_PER_MILLI,
-                    end.totalMillis(),
-                    end.transferredBytes() / BYTES_PER_MIB,
                     disk.countBetween(beforeNanos, startNanos) * NANOS_PER_SECOND / (startNanos - beforeNanos));
         } catch (IOException | IllegalStateException e) {
             throw new IOException(

@@ -15,6 +15,7 @@ import java.util.List;
  * @param loggingRun length of one measurement of what logging costs
  * @param folder where the disks' images are made; a real disk, for O_DIRECT
  * @param fairlead how to start the fairlead command
+ * @param withNodes whether guests are moved by {@code fairlead node} and {@code fairlead migrate}, too
  */
 public record MigrateBenchOptions(
         int rounds,
@@ -23,7 +24,8 @@ public record MigrateBenchOptions(
         Duration settling,
         Duration loggingRun,
         Path folder,
-        List<String> fairlead) {
+        List<String> fairlead,
+        boolean withNodes) {
     private static final int MIN_MEMORY_MIB = 256;
 
     public MigrateBenchOptions {
@@ -39,18 +41,24 @@ public record MigrateBenchOptions(
         }
     }
 
-    /** Nine rounds: about ten minutes. */
+    /** Nine rounds: about a quarter of an hour. */
     public static MigrateBenchOptions full(Path folder, QemuRelease release, List<String> fairlead) {
-        return new MigrateBenchOptions(9, release, 512, Duration.ofSeconds(3), Duration.ofSeconds(1), folder, fairlead);
+        return new MigrateBenchOptions(
+                9, release, 512, Duration.ofSeconds(3), Duration.ofSeconds(1), folder, fairlead, true);
     }
 
     /** Whether it works at all: a minute, and figures of no worth. */
     public static MigrateBenchOptions quick(Path folder, QemuRelease release, List<String> fairlead) {
         return new MigrateBenchOptions(
-                1, release, 256, Duration.ofMillis(500), Duration.ofMillis(100), folder, fairlead);
+                1, release, 256, Duration.ofMillis(500), Duration.ofMillis(100), folder, fairlead, true);
     }
 
     public MigrateBenchOptions withRounds(int value) {
-        return new MigrateBenchOptions(value, release, memoryMib, settling, loggingRun, folder, fairlead);
+        return new MigrateBenchOptions(value, release, memoryMib, settling, loggingRun, folder, fairlead, withNodes);
+    }
+
+    /** Without what needs more of the fairlead command than {@code serve}. */
+    MigrateBenchOptions withoutNodes() {
+        return new MigrateBenchOptions(rounds, release, memoryMib, settling, loggingRun, folder, fairlead, false);
     }
 }

@@ -14,25 +14,23 @@ import tools.jackson.databind.JsonNode;
 /** QEMU's own migration and nothing else, by its monitors: over loopback, with {@code cont} as soon as all is loaded. */
 final class PlainMover implements Mover {
     private static final Duration TIMEOUT = Duration.ofMinutes(2);
-    private static final long BANDWIDTH = 1L << 30;
-    private static final Duration DOWNTIME_LIMIT = Duration.ofMillis(300);
+    static final long BANDWIDTH = 1L << 30;
+    static final Duration DOWNTIME_LIMIT = Duration.ofMillis(300);
+    private static final double BYTES_PER_MIB = 1 << 20;
 
     @Override
-    public String label() {
-        return "plain QMP";
-    }
-
-    @Override
-    public MigrationProgress move(Guest source, Guest destination) throws IOException, InterruptedException {
+    public Move move(int from, Guest source, Guest destination) throws IOException, InterruptedException {
         MigrationOptions options =
                 MigrationOptions.plain().withMaxBandwidth(BANDWIDTH).withDowntimeLimit(DOWNTIME_LIMIT);
-        Qmp from = source.machine().qmp();
-        Qmp to = destination.machine().qmp();
-        try (IncomingMigration incoming = IncomingMigration.listen(to, options, MigrationAddress.tcp("127.0.0.1", 0));
-                OutgoingMigration outgoing = OutgoingMigration.start(from, options, incoming.address())) {
+        Qmp here = source.machine().qmp();
+        Qmp there = destination.machine().qmp();
+        try (IncomingMigration incoming =
+                        IncomingMigration.listen(there, options, MigrationAddress.tcp("127.0.0.1", 0));
+                OutgoingMigration outgoing = OutgoingMigration.start(here, options, incoming.address())) {
             MigrationProgress _ = incoming.awaitLoaded(TIMEOUT);
-            JsonNode _ = to.execute("cont");
-            return outgoing.awaitCompleted(TIMEOUT);
+            JsonNode _ = there.execute("cont");
+            MigrationProgress end = outgoing.awaitCompleted(TIMEOUT);
+            return new Move(end.downtimeMillis(), end.totalMillis(), end.transferredBytes() / BYTES_PER_MIB, null);
         }
     }
 }

@@ -7,6 +7,7 @@ import io.fairlead.vdpa.loop.EventLoopGroup;
 import io.fairlead.vhostuser.server.VhostUserServer;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 
@@ -20,7 +21,8 @@ final class TestServe {
         VhostUserServer server = new VhostUserServer();
         BlkManagement management = new BlkManagement("software", loops);
         registry.register(management);
-        for (int i = 2; i < arguments.length; i += 2) {
+        boolean json = List.of(arguments).contains("--json");
+        for (int i = json ? 3 : 2; i < arguments.length; i += 2) {
             Map<String, String> attributes = new HashMap<>();
             for (String pair : arguments[i].split(",", -1)) {
                 int equals = pair.indexOf('=');
@@ -33,7 +35,7 @@ final class TestServe {
                     management.name(), name, management.deviceIds().iterator().next(), attributes);
             server.serve(device, socket);
         }
-        System.out.println("ready");
+        System.out.println(json ? "{\"ready\":true}" : "ready");
         new CountDownLatch(1).await();
     }
 }

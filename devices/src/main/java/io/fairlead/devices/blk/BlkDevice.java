@@ -22,6 +22,7 @@ import java.util.BitSet;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -100,7 +101,10 @@ public final class BlkDevice extends SoftwareDevice {
         RawFile file = RawFile.open(settings);
         try {
             ConfigSpace config = config(settings, file.byteCount(), file.blockSizeBytes(), file.physicalBlockBytes());
-            return new BlkDevice(name, settings, file, config, loops, mayUseRing);
+            BlkBackend storage = settings.delayMillis() == 0
+                    ? file
+                    : new SlowStorage(file, TimeUnit.MILLISECONDS.toNanos(settings.delayMillis()));
+            return new BlkDevice(name, settings, storage, config, loops, mayUseRing);
         } catch (RuntimeException e) {
             file.close();
             throw e;

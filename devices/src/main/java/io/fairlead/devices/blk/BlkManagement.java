@@ -13,13 +13,13 @@ import java.util.Set;
 /**
  * Creates disks. Attributes: {@code path} (needed), {@code read-only}, {@code direct}, {@code locked}, {@code discard}
  * (on or off), {@code queues}, {@code queue-size}, {@code serial}, {@code block-size}, {@code physical-block-size}, {@code volume}, {@code features}
- * (a number, also as 0x...); what they mean stands at {@link BlkSettings}.
+ * (a number, also as 0x...), {@code delay-millis}; what they mean stands at {@link BlkSettings}.
  */
 public final class BlkManagement implements ManagementDevice {
     /** The attributes that a disk has. */
     public static final String ATTRIBUTES =
             "path, read-only, direct, locked, discard, queues, queue-size, serial, block-size, physical-block-size,"
-                    + " volume, features";
+                    + " volume, features, delay-millis";
 
     private final String name;
     private final EventLoopGroup loops;
@@ -81,6 +81,7 @@ public final class BlkManagement implements ManagementDevice {
             case "physical-block-size" -> settings.withPhysicalBlockSizeBytes(number(key, value));
             case "volume" -> settings.withVolume(value);
             case "features" -> settings.withFeatures(bits(key, value));
+            case "delay-millis" -> settings.withDelayMillis(number(key, value));
             default ->
                 throw new IllegalArgumentException(
                         "%s: a disk has no such attribute; it has: %s".formatted(key, ATTRIBUTES));

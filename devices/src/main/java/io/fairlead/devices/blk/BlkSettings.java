@@ -24,6 +24,8 @@ import java.util.function.Consumer;
  *     ({@link VolumeId})
  * @param features of the features that the device has, only these are offered, so that it can be as another one is; -1
  *     for all
+ * @param delayMillis by how much later than it could each read, write, flush, discard or zeroing begins, to try slow
+ *     storage; 0 for none, at most {@value #MAX_DELAY_MILLIS}
  */
 public record BlkSettings(
         Path path,
@@ -37,8 +39,10 @@ public record BlkSettings(
         int physicalBlockSizeBytes,
         boolean discard,
         String volume,
-        long features) {
+        long features,
+        int delayMillis) {
     public static final int MAX_QUEUES = 64;
+    static final int MAX_DELAY_MILLIS = 60_000;
     static final int MAX_SERIAL_CHARACTERS = 20;
     static final int MAX_VOLUME_CHARACTERS = 200;
 
@@ -77,6 +81,10 @@ public record BlkSettings(
                     "features: 0x%x lacks VERSION_1 (0x%x), without which no driver can use the device"
                             .formatted(features, Feature.VERSION_1));
         }
+        if (delayMillis < 0 || delayMillis > MAX_DELAY_MILLIS) {
+            throw new IllegalArgumentException(
+                    "delay-millis: %d is not in 0..%d".formatted(delayMillis, MAX_DELAY_MILLIS));
+        }
     }
 
     /** The same fields, to change one. */
@@ -93,6 +101,7 @@ public record BlkSettings(
         private boolean discard = true;
         private String volume = "";
         private long features = -1;
+        private int delayMillis;
 
         Edit(Path path) {
             this.path = path;
@@ -111,7 +120,8 @@ public record BlkSettings(
                     physicalBlockSizeBytes,
                     discard,
                     volume,
-                    features);
+                    features,
+                    delayMillis);
         }
     }
 
@@ -128,6 +138,7 @@ public record BlkSettings(
         edit.discard = discard;
         edit.volume = volume;
         edit.features = features;
+        edit.delayMillis = delayMillis;
         change.accept(edit);
         return edit.done();
     }
@@ -179,5 +190,9 @@ public record BlkSettings(
 
     public BlkSettings withFeatures(long value) {
         return with(edit -> edit.features = value);
+    }
+
+    public BlkSettings withDelayMillis(int value) {
+        return with(edit -> edit.delayMillis = value);
     }
 }

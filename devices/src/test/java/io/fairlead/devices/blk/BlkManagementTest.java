@@ -32,7 +32,7 @@ class BlkManagementTest {
                 "block-size",
                 "4096"));
         assertThat(settings)
-                .isEqualTo(new BlkSettings(Path.of("/a"), true, true, false, 4, 512, "x", 4096, 0, false, "", -1));
+                .isEqualTo(new BlkSettings(Path.of("/a"), true, true, false, 4, 512, "x", 4096, 0, false, "", -1, 0));
         assertThat(BlkManagement.settings(Map.of("path", "/a", "volume", "db 7", "features", "0x8000000100000000")))
                 .isEqualTo(BlkSettings.of(Path.of("/a")).withVolume("db 7").withFeatures(1L << 32 | 1L << 63));
         assertThat(BlkManagement.settings(Map.of("path", "/a", "features", "4294967297"))
@@ -41,6 +41,9 @@ class BlkManagementTest {
         assertThat(BlkManagement.settings(Map.of("path", "/a", "physical-block-size", "8192"))
                         .physicalBlockSizeBytes())
                 .isEqualTo(8192);
+        assertThat(BlkManagement.settings(Map.of("path", "/a", "delay-millis", "30"))
+                        .delayMillis())
+                .isEqualTo(30);
         assertThat(BlkManagement.settings(Map.of("path", "/a"))).isEqualTo(BlkSettings.of(Path.of("/a")));
     }
 
@@ -56,6 +59,7 @@ class BlkManagementTest {
         "features, 0xg, not a number",
         "features, 0x10000000000000000, not a number",
         "features, 0x200, VERSION_1",
+        "delay-millis, 60001, 0..60000",
         "colour, red, 'it has: path, read-only'",
     })
     void saysWhatIsWrong(String key, String value, String hint) {

@@ -63,12 +63,12 @@ final class Session implements DeviceListener {
     /** The client wrote a status of 0; the device is reset when the client goes on (see {@link #setStatus}). */
     private boolean resetDue;
 
-    Session(VdpaDevice device, Connection connection, RingGate gate) {
+    Session(VdpaDevice device, Connection connection, RingGate gate, RingTimes times) {
         this.device = device;
         this.connection = connection;
         this.gate = gate;
         memory = new SessionMemory(device, MAX_MEMORY_SLOTS);
-        rings = new SessionRings(device, connection, memory);
+        rings = new SessionRings(device, connection, memory, times);
         log = new SessionLog(device);
         state = new SessionState(device);
     }

@@ -31,14 +31,16 @@ final class SessionRings implements AutoCloseable {
     private final VdpaDevice device;
     private final Connection connection;
     private final SessionMemory memory;
+    private final RingTimes times;
     private final List<Vring> vrings;
     private @Nullable InflightBuffer inflight;
     private boolean freezing;
 
-    SessionRings(VdpaDevice device, Connection connection, SessionMemory memory) {
+    SessionRings(VdpaDevice device, Connection connection, SessionMemory memory, RingTimes times) {
         this.device = device;
         this.connection = connection;
         this.memory = memory;
+        this.times = times;
         vrings = Stream.generate(Vring::new).limit(device.queueCount()).toList();
     }
 
@@ -179,6 +181,7 @@ final class SessionRings implements AutoCloseable {
     }
 
     private void start(int queue, Vring vring) throws IOException, ProtocolException, GuestFaultException {
+        long startNanos = System.nanoTime();
         Payload.VringAddress address = vring.address;
         if (vring.size == 0 || address == null) {
             throw new ProtocolException("ring %d started without size or address".formatted(queue));
@@ -202,15 +205,18 @@ final class SessionRings implements AutoCloseable {
         device.queueState(queue, VringBase.decode(vring.base, packed));
         device.queueInflight(queue, records);
         device.queueReady(queue, true);
+        times.started(System.nanoTime() - startNanos);
     }
 
     /** Stops a ring where it runs and keeps where it stands. */
     private void stop(int queue) throws IOException {
         if (device.queueReady(queue)) {
+            long startNanos = System.nanoTime();
             if (freezing) {
                 device.stopMode(VdpaDevice.StopMode.FREEZE);
             }
             device.queueReady(queue, false);
+            times.stopped(System.nanoTime() - startNanos);
             vrings.get(queue).base = VringBase.encode(device.queueState(queue));
         }
     }

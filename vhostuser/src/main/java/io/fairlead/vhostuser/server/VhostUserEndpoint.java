@@ -36,6 +36,7 @@ public final class VhostUserEndpoint implements AutoCloseable {
     private final Consumer<VhostUserEndpoint> onClose;
 
     private final RingGate gate = new RingGate();
+    private final RingTimes ringTimes = new RingTimes();
     private final Deque<UnixSocket> waiting = new ArrayDeque<>();
     private @Nullable Session session;
     private @Nullable Thread thread;
@@ -67,6 +68,11 @@ public final class VhostUserEndpoint implements AutoCloseable {
     /** Whether a client is connected. */
     public synchronized boolean isConnected() {
         return session != null;
+    }
+
+    /** How long the device took to start and stop rings. */
+    public RingTimes ringTimes() {
+        return ringTimes;
     }
 
     /** How many clients were served so far, one that is connected included. */
@@ -115,7 +121,7 @@ public final class VhostUserEndpoint implements AutoCloseable {
 
     private void start(UnixSocket client) {
         LOG.info("{}: client connected", device.name());
-        Session started = new Session(device, new Connection(client), gate);
+        Session started = new Session(device, new Connection(client), gate, ringTimes);
         session = started;
         sessionCount++;
         thread = Thread.ofPlatform()
