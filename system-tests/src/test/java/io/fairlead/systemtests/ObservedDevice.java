@@ -1,9 +1,13 @@
 package io.fairlead.systemtests;
 
+import io.fairlead.vdpa.SharedDirtyLog;
 import io.fairlead.vdpa.VdpaDevice;
 import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /** Real devices at which a test looks, or of which it takes something away. */
 final class ObservedDevice {
@@ -22,19 +26,44 @@ final class ObservedDevice {
         return proxy(device, "dirtyLog", () -> false);
     }
 
+    /** A device whose log of written pages is another one, in which nobody looks. */
+    static VdpaDevice withLogElsewhere(VdpaDevice device, SharedDirtyLog elsewhere) {
+        return proxy((method, arguments) -> {
+            if (method.getName().equals("dirtyLog") && arguments[0] != null) {
+                return method.invoke(device, elsewhere);
+            }
+            return method.invoke(device, arguments);
+        });
+    }
+
+    /** A device that says it can do so much only. */
+    static VdpaDevice withCapabilities(VdpaDevice device, Set<VdpaDevice.Capability> capabilities) {
+        return proxy((method, arguments) ->
+                method.getName().equals("capabilities") ? capabilities : method.invoke(device, arguments));
+    }
+
     /** What happens before a call; it is made where this says so. */
     private interface Before {
         boolean call();
     }
 
+    /** What becomes of a call. */
+    private interface Call {
+        @Nullable
+        Object make(Method method, Object @Nullable [] arguments)
+                throws InvocationTargetException, IllegalAccessException;
+    }
+
     private static VdpaDevice proxy(VdpaDevice device, String name, Before before) {
+        return proxy((method, arguments) ->
+                method.getName().equals(name) && !before.call() ? null : method.invoke(device, arguments));
+    }
+
+    private static VdpaDevice proxy(Call call) {
         return (VdpaDevice) Proxy.newProxyInstance(
-                VdpaDevice.class.getClassLoader(), new Class<?>[] {VdpaDevice.class}, (proxy, method, arguments) -> {
-                    if (method.getName().equals(name) && !before.call()) {
-                        return null;
-                    }
+                VdpaDevice.class.getClassLoader(), new Class<?>[] {VdpaDevice.class}, (_, method, arguments) -> {
                     try {
-                        return method.invoke(device, arguments);
+                        return call.make(method, arguments);
                     } catch (InvocationTargetException e) {
                         throw e.getCause();
                     }

@@ -21,8 +21,6 @@ import io.fairlead.vhostuser.client.VhostUserBackendSettings;
 import io.fairlead.vhostuser.server.VhostUserServer;
 import io.fairlead.virtio.DeviceId;
 import java.io.IOException;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -261,7 +259,8 @@ class RelayTest {
         VhostUserDevice serve(String name, Set<Capability> capabilities) throws IOException {
             Path image = SoftwareDisks.emptyImage(folder.resolve(name + ".img"), (long) DISK_MIB << 20);
             BlkDevice disk = BlkDevice.create(name, BlkSettings.of(image).withQueueCount(2), loops);
-            RelayDevice relay = new RelayDevice(limited(disk, capabilities), loops, Duration.ofSeconds(60));
+            RelayDevice relay =
+                    new RelayDevice(ObservedDevice.withCapabilities(disk, capabilities), loops, Duration.ofSeconds(60));
             devices.add(relay);
             all.add(relay);
             return VhostUserDevice.blk(
@@ -274,7 +273,8 @@ class RelayTest {
         void serveOther(String name, Path socket, Set<Capability> capabilities) throws IOException {
             VhostUserBackend backend =
                     VhostUserBackend.connect(name, VhostUserBackendSettings.of(socket, DeviceId.BLOCK), loops.next());
-            RelayDevice relay = new RelayDevice(limited(backend, capabilities), loops, Duration.ofSeconds(60));
+            RelayDevice relay = new RelayDevice(
+                    ObservedDevice.withCapabilities(backend, capabilities), loops, Duration.ofSeconds(60));
             devices.add(relay);
             all.add(relay);
             var _ = server.serve(relay, folder.resolve(name + ".sock"));
@@ -290,21 +290,6 @@ class RelayTest {
                             "root",
                             server.serve(disk, folder.resolve("root.sock")).path())
                     .with("num-queues", 2);
-        }
-
-        /** The disk, which says it can do so much only. */
-        private static VdpaDevice limited(VdpaDevice disk, Set<Capability> capabilities) {
-            return (VdpaDevice) Proxy.newProxyInstance(
-                    RelayTest.class.getClassLoader(), new Class<?>[] {VdpaDevice.class}, (_, method, arguments) -> {
-                        if (method.getName().equals("capabilities")) {
-                            return capabilities;
-                        }
-                        try {
-                            return method.invoke(disk, arguments);
-                        } catch (InvocationTargetException e) {
-                            throw e.getCause();
-                        }
-                    });
         }
 
         void check() {

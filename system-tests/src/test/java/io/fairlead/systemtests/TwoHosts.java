@@ -17,13 +17,10 @@ import io.fairlead.testbed.MigratingGuest;
 import io.fairlead.testbed.QemuRelease;
 import io.fairlead.vdpa.VdpaDevice;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Random;
 import java.util.function.UnaryOperator;
 import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
@@ -34,35 +31,14 @@ import tools.jackson.databind.JsonNode;
  * over each image, of which only one is in use at a time.
  */
 final class TwoHosts implements AutoCloseable {
-    static final int READERS = 3;
-    private static final int READ_MIB = 24;
-    private static final int BUFFER_MIB = 4;
-    private static final int WRITTEN_MIB = 4;
     private static final int MEMORY_MIB = 512;
-    private static final long SEED = 20;
 
     /** So that memory is sent in several passes while the readers read on. */
     private static final long BANDWIDTH_BYTES_PER_SECOND = 100_000_000;
 
     private static final Duration DOWNTIME_LIMIT = Duration.ofMillis(500);
 
-    /** Rounds of writing and reading back, each reported; and what became of all at the end. */
-    private static final String WRITER = """
-            writer() {
-                wrong=0; written=0
-                while [ ! -e /tmp/reads/stop ]; do
-                    dd if=/dev/urandom of=/tmp/written bs=1M count=MIB 2>/dev/null
-                    dd if=/tmp/written of=/dev/vdb bs=64k seek=START oflag=direct conv=notrunc 2>/dev/null
-                    dd if=/dev/vdb bs=64k skip=START count=COUNT iflag=direct 2>/dev/null >/tmp/back
-                    cmp -s /tmp/written /tmp/back || wrong=$((wrong + 1))
-                    written=$((written + 1))
-                    emit "{\\"round\\":$written}"
-                done
-                emit "{\\"written\\":$written,\\"wrong\\":$wrong}"
-            }
-            """.replace("MIB", Integer.toString(WRITTEN_MIB))
-            .replace("START", Integer.toString(READERS * READ_MIB * 16))
-            .replace("COUNT", Integer.toString(WRITTEN_MIB * 16));
+    private static final GuestLoad LOAD = new GuestLoad("/dev/vdb");
 
     private final Path folder;
     private final Map<String, String> properties;
@@ -85,30 +61,13 @@ final class TwoHosts implements AutoCloseable {
         this.machineType = machineType;
         Path root = folder.resolve("root.img");
         Lab.TESTBED.copyRootImage(root);
-        byte[] content = new byte[(READERS * READ_MIB + WRITTEN_MIB) << 20];
-        new Random(SEED).nextBytes(content);
-        Path data = Files.write(folder.resolve("data.img"), content);
+        Path data = GuestLoad.image(folder.resolve("data.img"));
         disks = new SoftwareDisks(folder);
         for (int host = 0; host < 2; host++) {
             roots[host] = disks.serve("root" + host, BlkSettings.of(root).withLocked(false), shown);
             datas[host] = disks.serve(
                     "data" + host, BlkSettings.of(data).withLocked(false).withQueueCount(2), shown);
         }
-    }
-
-    private static String job() {
-        StringBuilder job = new StringBuilder(DeviceWrittenReads.FUNCTIONS).append(WRITER);
-        List<DeviceWrittenReads> readers = new ArrayList<>();
-        for (int i = 0; i < READERS; i++) {
-            readers.add(new DeviceWrittenReads("reader" + i, "/dev/vdb", i * READ_MIB, READ_MIB, BUFFER_MIB));
-        }
-        readers.forEach(reader -> job.append(reader.expect()));
-        readers.forEach(reader -> job.append(reader.start()));
-        return job.append("writer &\nwriter=$!\nemit '{\"at\":\"load\"}'\nreceive >/dev/null\n")
-                .append(DeviceWrittenReads.STOP)
-                .append("wait $writer\n")
-                .append(Lab.REPORT_KERNEL_ERRORS)
-                .toString();
     }
 
     private GuestSpec withDevices(GuestSpec spec) {
@@ -123,7 +82,7 @@ final class TwoHosts implements AutoCloseable {
     }
 
     private GuestSpec spec(QemuRelease release) {
-        return GuestSpec.job(job())
+        return GuestSpec.job(LOAD.job())
                 .name("moving")
                 .release(release)
                 .machineType(machineType)
@@ -179,7 +138,7 @@ final class TwoHosts implements AutoCloseable {
     }
 
     private long rounds() {
-        return guest().lines().stream().filter(line -> line.has("round")).count();
+        return GuestLoad.rounds(guest().lines());
     }
 
     /** What the readers found so far that is not as the host wrote it. */

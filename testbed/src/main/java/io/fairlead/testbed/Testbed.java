@@ -105,7 +105,12 @@ public final class Testbed implements AutoCloseable {
 
     /** The command that starts qemu-storage-daemon of {@link QemuRelease#V11}. */
     public List<String> storageDaemon() throws IOException {
-        return store.get(PackageSet.QEMU_11).command("usr/bin/qemu-storage-daemon");
+        return storageDaemon(QemuRelease.V11);
+    }
+
+    /** The command that starts a release's qemu-storage-daemon. */
+    public List<String> storageDaemon(QemuRelease release) throws IOException {
+        return store.get(release.packages()).command("usr/bin/qemu-storage-daemon");
     }
 
     /** The command that starts a program of the guests' userland on the host, such as {@code usr/bin/fio}. */
