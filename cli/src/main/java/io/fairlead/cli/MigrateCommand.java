@@ -62,7 +62,10 @@ final class MigrateCommand implements Callable<Integer> {
             names = "--downtime-limit-millis",
             defaultValue = "0",
             paramLabel = "MS",
-            description = "What QEMU aims at when it decides to stop the machine. Default: QEMU's own, 300.")
+            description = {
+                "The longest stop that QEMU may aim at. It looks for 30 ms first, and for more with each pass over memory"
+                        + " beyond the fourth. Default: 300."
+            })
     private long downtimeLimitMillis;
 
     @Option(

@@ -3,6 +3,7 @@ package io.fairlead.node;
 import io.fairlead.node.migration.MigrationPlan;
 import io.fairlead.node.migration.SourceSide;
 import io.fairlead.node.migration.StreamProgress;
+import io.fairlead.qemu.DowntimeSteps;
 import io.fairlead.qemu.MigrationAddress;
 import io.fairlead.qemu.MigrationOptions;
 import io.fairlead.qemu.MigrationProgress;
@@ -45,6 +46,7 @@ final class QemuSource implements SourceSide {
     private final CompletableFuture<IOException> gone = new CompletableFuture<>();
     private CompletableFuture<Void> settled = CompletableFuture.completedFuture(null);
     private volatile @Nullable OutgoingMigration outgoing;
+    private volatile @Nullable DowntimeSteps steps;
 
     QemuSource(NodeMachine machine, Path certificates) {
         this.machine = machine;
@@ -63,10 +65,18 @@ final class QemuSource implements SourceSide {
 
     @Override
     public void start(MigrationPlan plan, String host, int port) throws IOException {
-        MigrationOptions options = options(plan, certificates).withPauseBeforeSwitchover(true);
-        OutgoingMigration started =
-                OutgoingMigration.start(machine.monitor(), options, MigrationAddress.tcp(host, port));
+        Duration limit = plan.downtimeLimitMillis() > 0
+                ? Duration.ofMillis(plan.downtimeLimitMillis())
+                : DowntimeSteps.DEFAULT_LIMIT;
+        MigrationOptions options = options(plan, certificates)
+                .withPauseBeforeSwitchover(true)
+                .withDowntimeLimit(DowntimeSteps.first(limit));
+        Qmp qmp = machine.monitor();
+        OutgoingMigration started = OutgoingMigration.start(qmp, options, MigrationAddress.tcp(host, port));
         outgoing = started;
+        DowntimeSteps following = DowntimeSteps.follow(qmp, limit);
+        steps = following;
+        var _ = stopped.whenComplete((_, _) -> following.close());
         thread("precopy", () -> started.awaitPreSwitchover(ANY_TIME), stopped);
     }
 
@@ -75,9 +85,6 @@ final class QemuSource implements SourceSide {
         MigrationOptions options = MigrationOptions.plain().withTls(MigrationTls.of(certificates));
         if (plan.maxBandwidthBytesPerSecond() > 0) {
             options = options.withMaxBandwidth(plan.maxBandwidthBytesPerSecond());
-        }
-        if (plan.downtimeLimitMillis() > 0) {
-            options = options.withDowntimeLimit(Duration.ofMillis(plan.downtimeLimitMillis()));
         }
         return plan.multifdChannels() > 0 ? options.withMultifdChannels(plan.multifdChannels()) : options;
     }
@@ -189,6 +196,11 @@ final class QemuSource implements SourceSide {
     public void resume() throws IOException {
         machine.serve();
         Qmp qmp = machine.monitor();
+        DowntimeSteps following = steps;
+        if (following != null) {
+            // Before its settings are taken back.
+            following.close();
+        }
         OutgoingMigration started = outgoing;
         if (started != null) {
             // Cancels what runs, waits for its end, and takes back what was set up.

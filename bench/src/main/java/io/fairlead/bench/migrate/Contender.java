@@ -36,7 +36,9 @@ record Contender(Kind kind, Path image, List<Path> sockets, Mover mover, List<Se
         /** The same with a slow disk. */
         SLOW("nodes, slow disk"),
         /** QEMU's own virtio-blk, in its process, and plain QMP. */
-        QEMU("qemu");
+        QEMU("qemu"),
+        /** The same with TLS on its stream. */
+        QEMU_TLS("qemu, TLS");
 
         private final String label;
 
@@ -59,7 +61,14 @@ record Contender(Kind kind, Path image, List<Path> sockets, Mover mover, List<Se
             throws IOException {
         String disk = "path=%s,queues=1,direct=on,locked=off".formatted(escaped(image));
         return switch (kind) {
-            case QEMU -> new Contender(kind, image, List.of(), new PlainMover(), List.of());
+            case QEMU -> new Contender(kind, image, List.of(), new PlainMover(null), List.of());
+            case QEMU_TLS ->
+                new Contender(
+                        kind,
+                        image,
+                        List.of(),
+                        new PlainMover(FairleadCommand.createCertificates(options.fairlead(), folder)),
+                        List.of());
             case FAIRLEAD -> serve(options, image, folder, disk, cleanup);
             case NODES -> nodes(kind, options, image, folder, disk, cleanup);
             case SLOW -> nodes(kind, options, image, folder, disk + ",delay-millis=" + SLOW_MILLIS, cleanup);
@@ -81,7 +90,7 @@ record Contender(Kind kind, Path image, List<Path> sockets, Mover mover, List<Se
             sockets.add(socket);
             daemons.add(process);
         }
-        return new Contender(Kind.FAIRLEAD, image, List.copyOf(sockets), new PlainMover(), List.copyOf(daemons));
+        return new Contender(Kind.FAIRLEAD, image, List.copyOf(sockets), new PlainMover(null), List.copyOf(daemons));
     }
 
     private static Contender nodes(
@@ -99,7 +108,7 @@ record Contender(Kind kind, Path image, List<Path> sockets, Mover mover, List<Se
      * @param isDestination a copy of the source's specification, which has QEMU's own disk already
      */
     void attach(GuestSpec spec, int host, boolean isDestination) {
-        if (kind != Kind.QEMU) {
+        if (!sockets.isEmpty()) {
             spec.device(VhostUserDevice.blk("disk", sockets.get(host)).with("num-queues", 1));
         } else if (!isDestination) {
             spec.arguments(

@@ -90,7 +90,7 @@ public final class MigrateBench {
                         "Each move has a guest of its own, %d MiB, 2 processors, one disk with one queue, past the page cache. In it fio reads and writes 4 KiB blocks at random, %d in flight, and two hearts beat."
                                 .formatted(options.memoryMib(), LoadedGuest.DEPTH),
                         "`fairlead` (fairlead serve) and `QEMU virtio-blk` (cache.direct=on, aio=io_uring) are moved by plain QMP: one TCP stream over loopback, at most 1 GiB/s, downtime limit 300 ms.",
-                        "`nodes` is moved by two fairlead nodes and fairlead migrate: the same limits, TLS on all channels, a journal, the devices' states on the nodes' own channel with requests in flight. `slow disk` is the same with each I/O %d ms later than it could be (delay-millis)."
+                        "`nodes` is moved by two fairlead nodes and fairlead migrate: the same limits, TLS on all channels (hence its peer is `QEMU virtio-blk, TLS`: plain QMP with TLS on the stream), a journal, the devices' states on the nodes' own channel with requests in flight. `slow disk` is the same with each I/O %d ms later than it could be (delay-millis)."
                                 .formatted(Contender.SLOW_MILLIS),
                         "Handover: of the standing still what devices and nodes took, and not QEMU's stream: from QEMU's stop to the grant, and from the end of the load to the machine's running.",
                         "Logging is measured by the device contract within one process, %d runs of %s s each with the log on and off, in turn, on one running device; the log is cleared every 50 ms meanwhile."

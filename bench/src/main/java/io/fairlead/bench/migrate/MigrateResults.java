@@ -49,7 +49,7 @@ final class MigrateResults {
         Bar device = Bar.oursAtMost(DEVICE_MILLIS_BAR);
         beside(rows, Kind.FAIRLEAD, Kind.QEMU, downtime);
         if (moves.containsKey(Kind.NODES)) {
-            beside(rows, Kind.NODES, Kind.QEMU, downtime);
+            beside(rows, Kind.NODES, Kind.QEMU_TLS, downtime);
             rows.add(row(Kind.NODES, null, "handover", "ms", MigrateResults::handover, device));
             beside(rows, Kind.SLOW, Kind.NODES, null);
             rows.add(row(Kind.SLOW, Kind.NODES, "handover", "ms", MigrateResults::handover, device));
@@ -99,7 +99,7 @@ final class MigrateResults {
         List<BenchTable> tables = new ArrayList<>();
         tables.add(table("A busy guest with one disk moves by plain QMP", Kind.FAIRLEAD.label(), "QEMU virtio-blk"));
         if (moves.containsKey(Kind.NODES)) {
-            tables.add(table("It moves by nodes", Kind.NODES.label(), "QEMU virtio-blk"));
+            tables.add(table("It moves by nodes", Kind.NODES.label(), "QEMU virtio-blk, TLS"));
             tables.add(table("It moves by nodes, with a slow disk", Kind.SLOW.label(), Kind.NODES.label()));
         }
         if (!stopMillis.isEmpty()) {

@@ -4,9 +4,7 @@ import io.fairlead.bench.Cleanup;
 import io.fairlead.testbed.Guest;
 import io.fairlead.testbed.blkio.ServerProcess;
 import java.io.IOException;
-import java.io.InputStream;
 import java.net.ServerSocket;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -43,9 +41,9 @@ final class NodeMover implements Mover {
      */
     static NodeMover start(List<String> fairlead, Path folder, String attributes, Cleanup cleanup) throws IOException {
         NodeMover mover = new NodeMover(fairlead, folder);
-        String _ = mover.command("certificates", "create", "--folder", mover.at("ca"), "--host", "localhost");
+        Path certificates = FairleadCommand.createCertificates(fairlead, folder);
         for (int host = 0; host < Contender.HOSTS; host++) {
-            mover.startNode(host, attributes, cleanup);
+            mover.startNode(host, certificates, attributes, cleanup);
         }
         return mover;
     }
@@ -58,7 +56,7 @@ final class NodeMover implements Mover {
         return folder.resolve("disk" + host + ".sock");
     }
 
-    private void startNode(int host, String attributes, Cleanup cleanup) throws IOException {
+    private void startNode(int host, Path certificates, String attributes, Cleanup cleanup) throws IOException {
         try (ServerSocket free = new ServerSocket(0)) {
             ports.add(free.getLocalPort());
         }
@@ -74,7 +72,7 @@ final class NodeMover implements Mover {
                 "--listen",
                 "localhost:" + ports.get(host),
                 "--certificates",
-                at("ca/localhost"),
+                certificates.toString(),
                 "--device",
                 "name=disk,type=blk,volume=bench,socket=%s,%s".formatted(Contender.escaped(socket(host)), attributes),
                 "--machine",
@@ -88,31 +86,13 @@ final class NodeMover implements Mover {
         return folder.resolve("monitor" + host);
     }
 
-    private String command(String... words) throws IOException {
-        List<String> line = new ArrayList<>(fairlead);
-        line.addAll(List.of(words));
-        Process process = new ProcessBuilder(line).redirectErrorStream(true).start();
-        try (InputStream output = process.getInputStream()) {
-            String said = new String(output.readAllBytes(), StandardCharsets.UTF_8);
-            int code = process.waitFor();
-            if (code != 0) {
-                throw new IOException("fairlead %s ended with %d: %s".formatted(words[0], code, said.strip()));
-            }
-            return said;
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IOException("interrupted", e);
-        } finally {
-            process.destroy();
-        }
-    }
-
     @Override
     public Move move(int from, Guest source, Guest destination) throws IOException {
         int to = 1 - from;
         monitorOf(from, source);
         monitorOf(to, destination);
-        String said = command(
+        String said = FairleadCommand.run(
+                fairlead,
                 "migrate",
                 MACHINE,
                 "--json",

@@ -7,7 +7,7 @@ import java.io.IOException;
  * What a user asked for.
  *
  * @param maxBandwidthBytesPerSecond of memory's way; 0 for QEMU's own limit
- * @param downtimeLimitMillis what QEMU aims at when it decides to stop; 0 for QEMU's own
+ * @param downtimeLimitMillis the longest stop that QEMU may aim at; 0 for its own limit
  * @param downtimeBudgetMillis a stop that would last longer is undone; 0 for none
  * @param multifdChannels streams for memory; 0 for one
  * @param selfCheck whether both sides compare every page of memory while the machine stands still
