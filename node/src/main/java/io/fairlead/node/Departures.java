@@ -1,5 +1,6 @@
 package io.fairlead.node;
 
+import io.fairlead.linux.BootId;
 import io.fairlead.node.channel.Hello;
 import io.fairlead.node.channel.Message;
 import io.fairlead.node.channel.Peer;

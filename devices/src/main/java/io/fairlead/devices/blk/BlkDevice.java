@@ -6,6 +6,7 @@ import io.fairlead.devices.base.SoftwareDevice;
 import io.fairlead.devices.base.TaskList;
 import io.fairlead.devices.base.WorkerPool;
 import io.fairlead.devices.base.WorkerTask;
+import io.fairlead.linux.BootId;
 import io.fairlead.linux.Errno;
 import io.fairlead.linux.LinuxException;
 import io.fairlead.vdpa.ConfigSpace;
@@ -82,7 +83,7 @@ public final class BlkDevice extends SoftwareDevice {
         byte[] characters = settings.serial().getBytes(StandardCharsets.US_ASCII);
         System.arraycopy(characters, 0, serial, 0, characters.length);
         id = MemorySegment.ofArray(serial);
-        identity = Map.of("volume", backend.volume(), "serial", settings.serial());
+        identity = Map.of("volume", backend.volume(), "serial", settings.serial(), "cache", cache(backend));
     }
 
     /**
@@ -108,6 +109,18 @@ public final class BlkDevice extends SoftwareDevice {
         } catch (RuntimeException e) {
             file.close();
             throw e;
+        }
+    }
+
+    /** Whose page cache what is stored may be in: nobody's, or the one of a host that runs. */
+    private static String cache(BlkBackend backend) {
+        if (backend.readOnly() || !backend.isBuffered()) {
+            return "none";
+        }
+        try {
+            return "page cache of " + BootId.current();
+        } catch (IOException e) {
+            return "";
         }
     }
 
@@ -173,7 +186,7 @@ public final class BlkDevice extends SoftwareDevice {
         return backend.byteCount();
     }
 
-    /** Its {@code volume} and its {@code serial}. */
+    /** Its {@code volume}, its {@code serial}, and the {@code cache} that what is stored may be in: none, or a host's. */
     @Override
     public Map<String, String> identity() {
         return identity;

@@ -26,6 +26,11 @@ public final class Preflight {
         DRAIN_AND_RESET
     }
 
+    /** Of the identity: whose page cache what is stored may be in. */
+    private static final String CACHE = "cache";
+
+    private static final String NO_CACHE = "none";
+
     private final DeviceProfile source;
     private final DeviceProfile destination;
     private final TypeChecks checks;
@@ -74,6 +79,7 @@ public final class Preflight {
             wholeConfig();
         }
         identity();
+        cache();
         dirtyTracking();
         quiesce();
     }
@@ -227,6 +233,7 @@ public final class Preflight {
         Set<String> keys = new TreeSet<>(source.identity().keySet());
         keys.addAll(destination.identity().keySet());
         keys.addAll(checks.vitalIdentity());
+        keys.remove(CACHE);
         for (String key : keys) {
             String here = source.identity(key);
             String there = destination.identity(key);
@@ -252,6 +259,33 @@ public final class Preflight {
                             ? "say what it is: %s=ID, the same at both sides".formatted(key)
                             : "choose the destination that stands for the same %s".formatted(key));
         }
+    }
+
+    /** What one host has in its page cache another one does not see, nor that its own has become old. */
+    private void cache() {
+        String here = source.identity(CACHE);
+        String there = destination.identity(CACHE);
+        boolean unknown = here.isEmpty() || there.isEmpty();
+        if (here.isEmpty() && there.isEmpty()) {
+            return;
+        }
+        boolean equal = here.equals(there);
+        String reason = unknown
+                ? "whether %s has data in its host's page cache is unknown"
+                        .formatted(here.isEmpty() ? "the source" : "the destination")
+                : !equal
+                        ? "what one host has in its page cache the other does not see"
+                        : here.equals(NO_CACHE)
+                                ? "neither host has data in its page cache"
+                                : "both use the page cache of the same host";
+        add(
+                CACHE,
+                equal,
+                unknown ? Verdict.Outcome.WARNING : Verdict.Outcome.REFUSED,
+                here.isEmpty() ? "unknown" : here,
+                there.isEmpty() ? "unknown" : there,
+                reason,
+                "serve both sides past the page cache (direct=on; qemu-storage-daemon: cache.direct=on)");
     }
 
     private void dirtyTracking() {

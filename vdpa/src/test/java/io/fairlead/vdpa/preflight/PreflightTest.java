@@ -239,6 +239,17 @@ class PreflightTest {
         Draft otherSerial = blk();
         otherSerial.identity.put("serial", "s2");
         cases.add(new Case("another serial", serial, otherSerial, "serial", REFUSED));
+        Draft cached = blk();
+        cached.identity.put("cache", "page cache of host 1");
+        cases.add(new Case("one page cache", cached, cached, "cache", OK));
+        Draft otherCache = blk();
+        otherCache.identity.put("cache", "page cache of host 2");
+        cases.add(new Case("another page cache", cached, otherCache, "cache", REFUSED));
+        Draft direct = blk();
+        direct.identity.put("cache", "none");
+        cases.add(new Case("past page caches", direct, direct, "cache", OK));
+        cases.add(new Case("from a page cache", cached, direct, "cache", REFUSED));
+        cases.add(new Case("page cache unknown there", direct, blk(), "cache", WARNING));
         Draft noInflight = blk();
         noInflight.capabilities.remove("INFLIGHT");
         cases.add(new Case("cannot take requests up", blk(), noInflight, "quiesce", WARNING));
