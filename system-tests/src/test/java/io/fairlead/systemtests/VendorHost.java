@@ -19,6 +19,7 @@ import io.fairlead.vdpa.relay.RelayDevice;
 import io.fairlead.vhostuser.client.VhostUserBackend;
 import io.fairlead.vhostuser.client.VhostUserBackendSettings;
 import io.fairlead.vhostuser.server.VhostUserServer;
+import io.fairlead.virtio.BlkConfig;
 import io.fairlead.virtio.DeviceId;
 import io.fairlead.virtio.DeviceStatus;
 import io.fairlead.virtio.Feature;
@@ -134,10 +135,12 @@ final class VendorHost implements AutoCloseable {
                 QUEUES,
                 List.of(socket)));
         owned.push(daemon::close);
+        // 10.0 offers SIZE_MAX, which neither 11.1 nor Fairlead has.
         VhostUserBackend disk = VhostUserBackend.connect(
                 DISK,
                 VhostUserBackendSettings.of(socket, DeviceId.BLOCK)
                         .withIdentity(Map.of("volume", VOLUME, "serial", SERIAL))
+                        .withFeatures(~BlkConfig.F_SIZE_MAX)
                         .withDirtyLog(!kind.isRelayed()),
                 loops.next());
         return kind.isRelayed() ? relayed(disk, loops) : disk;

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * What a daemon offered and was taken of it.
  *
- * @param features virtio and vhost feature bits, as offered
+ * @param features virtio and vhost feature bits, as offered, without those that the settings leave out
  * @param protocolFeatures as negotiated
  * @param queueCount queues that it has
  * @param memorySlots regions of memory that it takes
@@ -63,7 +63,7 @@ record BackendOffer(long features, long protocolFeatures, int queueCount, int me
 
     /** Speaks with a daemon that somebody just connected to. */
     static BackendOffer negotiate(BackendConnection connection, VhostUserBackendSettings settings) throws IOException {
-        long features = connection.askU64(Request.GET_FEATURES);
+        long features = connection.askU64(Request.GET_FEATURES) & (settings.features() | NOT_FOR_DRIVERS);
         if (!Feature.has(features, Feature.VHOST_USER_PROTOCOL_FEATURES)) {
             connection.command(Request.SET_OWNER, 0, List.of());
             return new BackendOffer(features, 0, 1, Payload.MAX_TABLE_REGIONS, new byte[0]);

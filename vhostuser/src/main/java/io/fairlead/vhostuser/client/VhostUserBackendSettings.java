@@ -1,5 +1,6 @@
 package io.fairlead.vhostuser.client;
 
+import io.fairlead.virtio.Feature;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
@@ -15,6 +16,8 @@ import java.util.Map;
  * @param configByteCount bytes of the configuration space; 0 for what is usual for the type
  * @param identity as {@link io.fairlead.vdpa.VdpaDevice#identity}
  * @param dirtyLog whether the daemon's own dirty log may be used, where it has one
+ * @param features of the daemon's features a driver is offered only these, so that the device can be as another one is;
+ *     -1 for all
  * @param answerTimeout how long the daemon may take for an answer
  * @param drainTimeout how long its requests under way may take when a queue stops
  */
@@ -26,6 +29,7 @@ public record VhostUserBackendSettings(
         int configByteCount,
         Map<String, String> identity,
         boolean dirtyLog,
+        long features,
         Duration answerTimeout,
         Duration drainTimeout) {
     /** A ring's index is a byte in the protocol. */
@@ -50,12 +54,17 @@ public record VhostUserBackendSettings(
             throw new IllegalArgumentException(
                     "config-bytes: %d is not in 0..%d".formatted(configByteCount, MAX_CONFIG_BYTES));
         }
+        if (!Feature.has(features, Feature.VERSION_1)) {
+            throw new IllegalArgumentException(
+                    "features: 0x%x lacks VERSION_1 (0x%x), without which no driver can use the device"
+                            .formatted(features, Feature.VERSION_1));
+        }
     }
 
     /** All queues of the daemon, with at most 1024 entries each; 10 seconds for answers, 30 for what is under way. */
     public static VhostUserBackendSettings of(Path socket, int deviceId) {
         return new VhostUserBackendSettings(
-                socket, deviceId, 0, 1024, 0, Map.of(), true, Duration.ofSeconds(10), Duration.ofSeconds(30));
+                socket, deviceId, 0, 1024, 0, Map.of(), true, -1, Duration.ofSeconds(10), Duration.ofSeconds(30));
     }
 
     public VhostUserBackendSettings withQueueCount(int value) {
@@ -67,18 +76,37 @@ public record VhostUserBackendSettings(
                 configByteCount,
                 identity,
                 dirtyLog,
+                features,
                 answerTimeout,
                 drainTimeout);
     }
 
     public VhostUserBackendSettings withMaxQueueSize(int value) {
         return new VhostUserBackendSettings(
-                socket, deviceId, queueCount, value, configByteCount, identity, dirtyLog, answerTimeout, drainTimeout);
+                socket,
+                deviceId,
+                queueCount,
+                value,
+                configByteCount,
+                identity,
+                dirtyLog,
+                features,
+                answerTimeout,
+                drainTimeout);
     }
 
     public VhostUserBackendSettings withConfigByteCount(int value) {
         return new VhostUserBackendSettings(
-                socket, deviceId, queueCount, maxQueueSize, value, identity, dirtyLog, answerTimeout, drainTimeout);
+                socket,
+                deviceId,
+                queueCount,
+                maxQueueSize,
+                value,
+                identity,
+                dirtyLog,
+                features,
+                answerTimeout,
+                drainTimeout);
     }
 
     public VhostUserBackendSettings withIdentity(Map<String, String> value) {
@@ -90,6 +118,7 @@ public record VhostUserBackendSettings(
                 configByteCount,
                 value,
                 dirtyLog,
+                features,
                 answerTimeout,
                 drainTimeout);
     }
@@ -103,12 +132,36 @@ public record VhostUserBackendSettings(
                 configByteCount,
                 identity,
                 value,
+                features,
+                answerTimeout,
+                drainTimeout);
+    }
+
+    public VhostUserBackendSettings withFeatures(long value) {
+        return new VhostUserBackendSettings(
+                socket,
+                deviceId,
+                queueCount,
+                maxQueueSize,
+                configByteCount,
+                identity,
+                dirtyLog,
+                value,
                 answerTimeout,
                 drainTimeout);
     }
 
     public VhostUserBackendSettings withTimeouts(Duration answer, Duration drain) {
         return new VhostUserBackendSettings(
-                socket, deviceId, queueCount, maxQueueSize, configByteCount, identity, dirtyLog, answer, drain);
+                socket,
+                deviceId,
+                queueCount,
+                maxQueueSize,
+                configByteCount,
+                identity,
+                dirtyLog,
+                features,
+                answer,
+                drain);
     }
 }

@@ -14,13 +14,13 @@ import java.util.stream.IntStream;
 
 /**
  * Takes devices that other daemons serve. Attributes: {@code backend} (needed: the daemon's socket), {@code queues}, {@code
- * queue-size}, {@code config-bytes}, {@code dirty-log} (on or off), and what the device stands for: {@code volume}, {@code
+ * queue-size}, {@code config-bytes}, {@code dirty-log} (on or off), {@code features} (a number, also as 0x...), and what the device stands for: {@code volume}, {@code
  * serial}, {@code tag}, {@code mac}. What they mean stands at {@link VhostUserBackendSettings}.
  */
 public final class VhostUserManagement implements ManagementDevice {
     /** The attributes that such a device has. */
     public static final String ATTRIBUTES =
-            "backend, queues, queue-size, config-bytes, dirty-log, volume, serial, tag, mac";
+            "backend, queues, queue-size, config-bytes, dirty-log, features, volume, serial, tag, mac";
 
     /** The attribute by which one knows that a device is of this kind. */
     public static final String BACKEND = "backend";
@@ -80,6 +80,7 @@ public final class VhostUserManagement implements ManagementDevice {
                 case "queue-size" -> settings.withMaxQueueSize(positive(key, value));
                 case "config-bytes" -> settings.withConfigByteCount(positive(key, value));
                 case "dirty-log" -> settings.withDirtyLog(onOrOff(key, value));
+                case "features" -> settings.withFeatures(bits(key, value));
                 default ->
                     throw new IllegalArgumentException(
                             "%s: a device behind another daemon has no such attribute; it has: %s"
@@ -95,6 +96,17 @@ public final class VhostUserManagement implements ManagementDevice {
             case "off" -> false;
             default -> throw new IllegalArgumentException("%s: '%s' is neither on nor off".formatted(key, value));
         };
+    }
+
+    private static long bits(String key, String value) {
+        try {
+            return value.startsWith("0x")
+                    ? Long.parseUnsignedLong(value, 2, value.length(), 16)
+                    : Long.parseLong(value);
+        } catch (NumberFormatException e) {
+            throw new IllegalArgumentException(
+                    "%s: '%s' is not a number of 64 bits such as 0x130000204".formatted(key, value), e);
+        }
     }
 
     private static int positive(String key, String value) {

@@ -42,6 +42,11 @@ final class OtherDaemon implements AutoCloseable {
     final List<String> told = new CopyOnWriteArrayList<>();
 
     OtherDaemon(Path folder) throws IOException {
+        this(folder, -1);
+    }
+
+    /** @param features of the daemon's, those that the back-end offers */
+    OtherDaemon(Path folder, long features) throws IOException {
         new Random(11).nextBytes(content);
         image = Files.write(folder.resolve("disk.img"), content);
         socket = folder.resolve("daemon.sock");
@@ -49,7 +54,7 @@ final class OtherDaemon implements AutoCloseable {
         server = new VhostUserServer();
         disk = BlkDevice.create("served", BlkSettings.of(image).withQueueCount(2), loops);
         endpoint = server.serve(disk, socket);
-        device = VhostUserBackend.connect("taken", settings(), loops.next());
+        device = VhostUserBackend.connect("taken", settings().withFeatures(features), loops.next());
         device.listener(new DeviceListener() {
             @Override
             public void configChanged() {

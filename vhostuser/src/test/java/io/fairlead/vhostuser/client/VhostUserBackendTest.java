@@ -76,6 +76,20 @@ class VhostUserBackendTest {
         }
     }
 
+    /** Bits of vhost itself are no driver's: the daemon's log stays. */
+    @Test
+    void offersOnlyTheFeaturesAskedFor() throws Exception {
+        long asked = Feature.VERSION_1 | BlkConfig.F_FLUSH | BlkConfig.F_SIZE_MAX;
+        try (OtherDaemon daemon = new OtherDaemon(folder, asked)) {
+            VhostUserBackend device = daemon.device;
+            assertThat(device.deviceFeatures()).isEqualTo(Feature.VERSION_1 | BlkConfig.F_FLUSH);
+            assertThat(device.capabilities()).contains(Capability.DIRTY_LOG);
+            assertThat(device.configByteCount()).isEqualTo(BlkConfig.BYTES);
+            assertThatThrownBy(() -> device.driverFeatures(Feature.VERSION_1 | Feature.EVENT_IDX))
+                    .isInstanceOf(IllegalArgumentException.class);
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void servesStopsTellsWhereItStandsAndGoesOn(boolean packed) throws Exception {

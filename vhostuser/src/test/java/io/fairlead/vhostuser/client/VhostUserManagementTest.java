@@ -24,6 +24,7 @@ class VhostUserManagementTest {
                         "queue-size", "512",
                         "config-bytes", "60",
                         "dirty-log", "off",
+                        "features", "0xfffffffffffffffd",
                         "volume", "v1",
                         "serial", "s1"));
         assertThat(settings)
@@ -32,6 +33,7 @@ class VhostUserManagementTest {
                         .withMaxQueueSize(512)
                         .withConfigByteCount(60)
                         .withDirtyLog(false)
+                        .withFeatures(~2L)
                         .withIdentity(Map.of("volume", "v1", "serial", "s1")));
     }
 
@@ -50,6 +52,8 @@ class VhostUserManagementTest {
         "queue-size,100,is not a power of two",
         "config-bytes,100000,is not in 0..256",
         "dirty-log,perhaps,is neither on nor off",
+        "features,some,is not a number of 64 bits",
+        "features,0x4,lacks VERSION_1",
         "path,/a.img,no such attribute"
     })
     void mistakesAreNamed(String key, String value, String message) {
