@@ -30,7 +30,7 @@ class VendorMatrixTest {
     private static final int ROUND_TRIPS = 20;
 
     /** Of the control: one alone may be lucky. */
-    private static final int MAX_CONTROL_MIGRATIONS = 8;
+    private static final int MAX_CONTROL_MIGRATIONS = 20;
 
     /** Of the two hosts. Not 10.0: it refuses the certificates of the nodes' hosts (critical keyUsage). */
     private static final List<List<QemuRelease>> RELEASES = List.of(List.of(QemuRelease.V11, QemuRelease.V11));
