@@ -83,6 +83,19 @@ public final class FileIo {
         }
     }
 
+    /**
+     * Makes a named pipe.
+     *
+     * @param mode its permissions, less the process's umask
+     * @throws LinuxException EEXIST where something is there already
+     */
+    public static void makePipe(Path path, int mode) throws LinuxException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment name = arena.allocateFrom(path.toString());
+            LinuxException.check(Libc.mkfifo(name.address(), mode), "mkfifo", path.toString());
+        }
+    }
+
     /** Reads at an offset; fewer bytes than asked for, 0 at the end of the file. */
     public static long pread(int fd, long address, long byteCount, long offset) {
         long result;

@@ -38,6 +38,7 @@ final class Libc {
             handle("fallocate", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
     private static final MethodHandle LSEEK = handle("lseek", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT);
     private static final MethodHandle FTRUNCATE = handle("ftruncate", JAVA_INT, JAVA_INT, JAVA_LONG);
+    private static final MethodHandle MKFIFO = handle("mkfifo", JAVA_INT, JAVA_LONG, JAVA_INT);
     private static final MethodHandle STATX =
             handle("statx", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_LONG);
     private static final MethodHandle MMAP =
@@ -212,6 +213,15 @@ final class Libc {
         MemorySegment errno = errno();
         try {
             return result((int) FTRUNCATE.invokeExact(errno, fd, byteCount), errno);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    static int mkfifo(long path, int mode) {
+        MemorySegment errno = errno();
+        try {
+            return result((int) MKFIFO.invokeExact(errno, path, mode), errno);
         } catch (Throwable e) {
             throw unexpected(e);
         }

@@ -7,12 +7,16 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 
 @Timeout(60)
 class PipeEndTest {
@@ -50,6 +54,35 @@ class PipeEndTest {
             writing.join();
             assertThat(received.asSlice(0, total).toArray(ValueLayout.JAVA_BYTE))
                     .isEqualTo(sent);
+        }
+    }
+
+    @Test
+    void aNamedPipeWaitsForItsWriterAndEndsWithIt(@TempDir Path folder) throws Exception {
+        Path path = folder.resolve("pipe");
+        FileIo.makePipe(path, 0600);
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(path)))
+                .isEqualTo("rw-------");
+        assertThatThrownBy(() -> FileIo.makePipe(path, 0600))
+                .isInstanceOf(LinuxException.class)
+                .hasMessageContaining("mkfifo")
+                .hasMessageContaining(path.toString());
+        for (int round = 0; round < 2; round++) {
+            try (Arena arena = Arena.ofConfined();
+                    PipeEnd reader = PipeEnd.reading(FileIo.open(path, FileIo.O_RDONLY | FileIo.O_NONBLOCK, 0))) {
+                Thread writer = Thread.ofPlatform().start(() -> {
+                    try {
+                        Files.writeString(path, "memory");
+                    } catch (IOException e) {
+                        throw new IllegalStateException(e);
+                    }
+                });
+                MemorySegment received = arena.allocate(16);
+                assertThat(reader.read(received)).isEqualTo(6);
+                assertThat(received.getString(0)).isEqualTo("memory");
+                assertThat(reader.read(received)).isZero();
+                writer.join();
+            }
         }
     }
 

@@ -2,6 +2,7 @@ package io.fairlead.vhostuser.server;
 
 import io.fairlead.linux.Fd;
 import io.fairlead.vdpa.DeviceListener;
+import io.fairlead.vdpa.MemoryTable;
 import io.fairlead.vdpa.SharedDirtyLog;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.VdpaDevice.Capability;
@@ -30,7 +31,8 @@ import org.slf4j.LoggerFactory;
  * where the client asked for an answer, and ends the session otherwise. In the end the device is reset and the guest's
  * memory let go.
  *
- * <p>Runs on one thread of its own; only {@link #shutdown} and the device's listener come from others.
+ * <p>Runs on one thread of its own; only {@link #shutdown}, {@link #retainedMemory} and the device's listener come from
+ * others.
  */
 final class Session implements DeviceListener {
     private static final Logger LOG = LoggerFactory.getLogger(Session.class);
@@ -350,6 +352,11 @@ final class Session implements DeviceListener {
     void shutdown() {
         connection.shutdown();
         state.shutdown();
+    }
+
+    /** See {@link VhostUserEndpoint#retainedMemory}. Any thread. */
+    MemoryTable retainedMemory() {
+        return memory.retained();
     }
 
     private void release() {

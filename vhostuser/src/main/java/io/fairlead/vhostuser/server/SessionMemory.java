@@ -13,7 +13,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The guest's memory as one client described it, and the device's view of it. One thread. */
+/** The guest's memory as one client described it, and the device's view of it. One thread; {@link #retained} any. */
 final class SessionMemory implements AutoCloseable {
     private final VdpaDevice device;
     private final int maxRegions;
@@ -107,8 +107,18 @@ final class SessionMemory implements AutoCloseable {
             next.release();
             throw e;
         }
-        table.release();
-        table = next;
+        MemoryTable old;
+        synchronized (this) {
+            old = table;
+            table = next;
+        }
+        old.release();
+    }
+
+    /** The table of now, with a use more that the caller ends. */
+    synchronized MemoryTable retained() {
+        table.memory().retain();
+        return table;
     }
 
     /** Takes the memory from the device, which must have been reset. */

@@ -1,6 +1,7 @@
 package io.fairlead.vhostuser.server;
 
 import io.fairlead.linux.UnixSocket;
+import io.fairlead.vdpa.MemoryTable;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoop;
 import io.fairlead.vhostuser.protocol.Connection;
@@ -8,6 +9,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -83,6 +85,14 @@ public final class VhostUserEndpoint implements AutoCloseable {
     /** Why the last session ended; null where none has. */
     public synchronized @Nullable String lastEnd() {
         return lastEnd;
+    }
+
+    /**
+     * The guest's memory as the client shows it now, also while its rings are stopped; without regions where no client is
+     * there or it has shown none yet. Stays mapped until the caller's {@link MemoryTable#release}.
+     */
+    public synchronized MemoryTable retainedMemory() {
+        return session == null ? new MemoryTable(List.of()) : session.retainedMemory();
     }
 
     /**

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.fairlead.linux.FileIo;
 import io.fairlead.linux.Mapping;
 import io.fairlead.linux.UnixSocket;
+import io.fairlead.vdpa.MemoryRegion;
+import io.fairlead.vdpa.MemoryTable;
 import io.fairlead.vhostuser.protocol.InflightBuffer;
 import io.fairlead.vhostuser.protocol.Request;
 import io.fairlead.vhostuser.protocol.VringBase;
@@ -313,6 +315,36 @@ class VhostUserServerTest {
                 disks.checkRead(client, queue, 2 * i + 1);
             }
         }
+    }
+
+    @Test
+    void theGuestsMemoryIsThereForOthersWhileTheRingsAreStoppedAndAfterTheClientHasGone() throws Exception {
+        long mappings = Mapping.openCount();
+        try (ServedDisk disks = new ServedDisk(folder)) {
+            MemoryTable none = disks.endpoint.retainedMemory();
+            assertThat(none.regions()).isEmpty();
+            none.release();
+            MemoryTable kept;
+            try (TestClient client = disks.connect()) {
+                client.negotiate(FEATURES);
+                DriverQueue queue = client.start(16, FEATURES, QueueState.initial(false));
+                disks.checkRead(client, queue, 1);
+                byte[] _ = client.ask(Request.GET_VRING_BASE, TestClient.state(0, 0));
+                kept = disks.endpoint.retainedMemory();
+                assertThat(kept.regions())
+                        .extracting(MemoryRegion::guestAddress)
+                        .contains(TestClient.GUEST_BASE);
+                client.guest(TestClient.GUEST_BASE, 1).set(ValueLayout.JAVA_BYTE, 0, (byte) 77);
+            }
+            ServedDisk.awaitFree(disks.endpoint);
+            assertThat(kept.regions().getFirst().segment().get(ValueLayout.JAVA_BYTE, 0))
+                    .isEqualTo((byte) 77);
+            kept.release();
+            MemoryTable gone = disks.endpoint.retainedMemory();
+            assertThat(gone.regions()).isEmpty();
+            gone.release();
+        }
+        assertThat(Mapping.openCount()).isEqualTo(mappings);
     }
 
     @Test
