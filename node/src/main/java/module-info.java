@@ -12,6 +12,7 @@ module io.fairlead.node {
     exports io.fairlead.node;
     exports io.fairlead.node.channel;
     exports io.fairlead.node.journal;
+    exports io.fairlead.node.memory;
     exports io.fairlead.node.migration;
     exports io.fairlead.node.tls;
 }

@@ -82,6 +82,15 @@ final class MigrateCommand implements Callable<Integer> {
             description = "Send memory over N connections. Default: one.")
     private int multifd;
 
+    @Option(
+            names = "--self-check",
+            description = {
+                "Compare every page of memory before the machine runs at the destination; it goes on at the source where",
+                "one differs. For devices that you do not trust. The machine stands still meanwhile: the longer, the",
+                "more memory it has."
+            })
+    private boolean selfCheck;
+
     @Option(names = "--keep-source", description = "Leave the source's QEMU there, stopped, when the machine has left.")
     private boolean keepSource;
 
@@ -98,6 +107,7 @@ final class MigrateCommand implements Callable<Integer> {
         command.put("downtimeLimitMillis", downtimeLimitMillis);
         command.put("downtimeBudgetMillis", downtimeBudgetMillis);
         command.put("multifdChannels", multifd);
+        command.put("selfCheck", selfCheck);
         command.put("keepSource", keepSource);
         PrintStream out = System.out;
         MigrationText text = new MigrationText(out, check, isTerminal());

@@ -117,6 +117,26 @@ final class MigrationText {
                 "memory sent",
                 report.path("transferredBytes").asLong() / MIB,
                 report.path("passes").asLong());
+        report.path("marked").forEach(this::marked);
+        if (report.path("checkedBytes").asLong() > 0) {
+            out.printf(
+                    Locale.ROOT,
+                    "%-18s %.1f MiB, hashed in %,d ms of the stop%n",
+                    "self-check",
+                    report.path("checkedBytes").asLong() / MIB,
+                    report.path("checkMillis").asLong());
+        }
+    }
+
+    private void marked(JsonNode device) {
+        String pages = device.path("pages").isNull()
+                ? "not known, another process marks them"
+                : String.format(
+                        Locale.ROOT,
+                        "%,d (%.1f MiB)",
+                        device.path("pages").asLong(),
+                        device.path("bytes").asLong() / MIB);
+        out.printf("%-18s %s: %s%n", "pages marked", device.path("device").asString(""), pages);
     }
 
     private void millis(String name, JsonNode value) {

@@ -5,6 +5,7 @@ import io.fairlead.node.channel.Message;
 import io.fairlead.node.channel.NodeChannel;
 import io.fairlead.node.channel.RequestHandler;
 import io.fairlead.node.journal.MigrationJournal;
+import io.fairlead.node.memory.MemoryPiece;
 import io.fairlead.node.migration.DestinationMigration;
 import io.fairlead.node.migration.Kind;
 import io.fairlead.node.migration.MigrationPlan;
@@ -89,6 +90,13 @@ final class Arrivals implements RequestHandler {
             case Kind.STATES -> {
                 migration(request).states(request.blobs());
                 yield Message.of(Kind.STATES);
+            }
+            case Kind.MEMORY -> {
+                migration(request)
+                        .memory(
+                                MemoryPiece.of(request),
+                                request.fields().path("last").asInt(0) == 1);
+                yield Message.of(Kind.MEMORY);
             }
             case Kind.GRANT -> answered(request.kind(), migration(request).grant());
             case Kind.WITHDRAW ->

@@ -2,10 +2,12 @@ package io.fairlead.node;
 
 import io.fairlead.linux.Fd;
 import io.fairlead.linux.UnixSocket;
+import io.fairlead.node.migration.DeviceMarks;
 import io.fairlead.node.migration.MigrationPlan;
 import io.fairlead.node.migration.MigrationReport;
 import io.fairlead.node.migration.Phase;
 import io.fairlead.node.migration.StreamProgress;
+import io.fairlead.vdpa.SharedDirtyLog;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -222,6 +224,15 @@ final class ControlConnection implements MigrationWatcher {
         body.put("stateBytes", report.stateBytes());
         body.put("transferredBytes", report.stream().transferredBytes());
         body.put("passes", report.stream().passes());
+        body.put("checkedBytes", report.checkedBytes());
+        body.put("checkMillis", report.checkMillis());
+        body.put("markedPageBytes", SharedDirtyLog.PAGE_BYTES);
+        for (DeviceMarks marks : report.deviceMarks()) {
+            ObjectNode device = body.withArray("marked").addObject().put("device", marks.device());
+            // Null: not known.
+            device.put("pages", marks.pages().isEmpty() ? null : marks.pages().getAsLong());
+            device.put("bytes", marks.bytes().isEmpty() ? null : marks.bytes().getAsLong());
+        }
         send(node);
     }
 

@@ -1,10 +1,12 @@
 package io.fairlead.node;
 
+import io.fairlead.vdpa.MemoryTable;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vhostuser.server.VhostUserEndpoint;
 import io.fairlead.vhostuser.server.VhostUserServer;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,6 +41,11 @@ public final class NodeDevice {
 
     synchronized boolean isConnected() {
         return endpoint != null && endpoint.isConnected();
+    }
+
+    /** See {@link VhostUserEndpoint#retainedMemory}; without regions also where the device is not served. */
+    synchronized MemoryTable retainedMemory() {
+        return endpoint == null ? new MemoryTable(List.of()) : endpoint.retainedMemory();
     }
 
     /** Listens at the socket. Again: no effect. */

@@ -1,5 +1,8 @@
 package io.fairlead.node;
 
+import io.fairlead.node.memory.MemoryDifferences;
+import io.fairlead.node.memory.MemoryHashes;
+import io.fairlead.node.memory.StoppedMemory;
 import io.fairlead.node.migration.DestinationSide;
 import io.fairlead.node.migration.MigrationPlan;
 import io.fairlead.qemu.IncomingMigration;
@@ -20,6 +23,7 @@ import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import tools.jackson.databind.JsonNode;
 
 /** A QEMU that waits for a machine, with devices of this node. */
 final class QemuDestination implements DestinationSide {
@@ -107,6 +111,22 @@ final class QemuDestination implements DestinationSide {
         for (int i = 0; i < states.size(); i++) {
             DeviceRestore.apply(states.get(i), machine.devices().get(i).device(), settled);
         }
+    }
+
+    @Override
+    public long memoryBytes() throws IOException {
+        JsonNode size = machine.monitor().execute("query-memory-size-summary");
+        return size.path("base-memory").asLong(0) + size.path("plugged-memory").asLong(0);
+    }
+
+    @Override
+    public MemoryDifferences compareMemory(Path hashes) throws IOException {
+        MemoryDifferences differences = new MemoryDifferences();
+        Path pipe = hashes.resolveSibling(hashes.getFileName() + ".pipe").toAbsolutePath();
+        try (StoppedMemory memory = new StoppedMemory(machine.monitor(), pipe)) {
+            MemoryHashes.read(hashes, piece -> memory.compare(piece, differences));
+        }
+        return differences;
     }
 
     @Override

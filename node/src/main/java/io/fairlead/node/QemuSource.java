@@ -1,5 +1,7 @@
 package io.fairlead.node;
 
+import io.fairlead.node.memory.RunningMemory;
+import io.fairlead.node.migration.DeviceMarks;
 import io.fairlead.node.migration.MigrationPlan;
 import io.fairlead.node.migration.SourceSide;
 import io.fairlead.node.migration.StreamProgress;
@@ -11,12 +13,14 @@ import io.fairlead.qemu.MigrationTls;
 import io.fairlead.qemu.OutgoingMigration;
 import io.fairlead.qemu.Qmp;
 import io.fairlead.qemu.QmpException;
+import io.fairlead.vdpa.MemoryTable;
 import io.fairlead.vdpa.VdpaDevice;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -45,6 +49,7 @@ final class QemuSource implements SourceSide {
     private final CompletableFuture<Void> completed = new CompletableFuture<>();
     private final CompletableFuture<IOException> gone = new CompletableFuture<>();
     private CompletableFuture<Void> settled = CompletableFuture.completedFuture(null);
+    private List<DeviceMarks> marksBefore = List.of();
     private volatile @Nullable OutgoingMigration outgoing;
     private volatile @Nullable DowntimeSteps steps;
 
@@ -65,6 +70,7 @@ final class QemuSource implements SourceSide {
 
     @Override
     public void start(MigrationPlan plan, String host, int port) throws IOException {
+        marksBefore = marks();
         Duration limit = plan.downtimeLimitMillis() > 0
                 ? Duration.ofMillis(plan.downtimeLimitMillis())
                 : DowntimeSteps.DEFAULT_LIMIT;
@@ -122,6 +128,47 @@ final class QemuSource implements SourceSide {
         }
         settled = CompletableFuture.allOf(all.toArray(CompletableFuture[]::new));
         return states;
+    }
+
+    private List<DeviceMarks> marks() {
+        return machine.devices().stream()
+                .map(device -> new DeviceMarks(
+                        device.name(), device.device().statistics().markedPages()))
+                .toList();
+    }
+
+    @Override
+    public List<DeviceMarks> deviceMarks() {
+        List<DeviceMarks> now = marks();
+        List<DeviceMarks> since = new ArrayList<>();
+        for (int i = 0; i < marksBefore.size(); i++) {
+            OptionalLong before = marksBefore.get(i).pages();
+            OptionalLong after = now.get(i).pages();
+            since.add(new DeviceMarks(
+                    now.get(i).device(),
+                    before.isEmpty() || after.isEmpty()
+                            ? OptionalLong.empty()
+                            : OptionalLong.of(after.getAsLong() - before.getAsLong())));
+        }
+        return since;
+    }
+
+    @Override
+    public void hashMemory(RunningMemory.Sink sink) throws IOException {
+        for (NodeDevice device : machine.devices()) {
+            MemoryTable table = device.retainedMemory();
+            try {
+                // Every device is shown the same.
+                if (!table.regions().isEmpty()) {
+                    RunningMemory.hash(table, sink);
+                    return;
+                }
+            } finally {
+                table.release();
+            }
+        }
+        throw new IOException("self-check: no device of machine " + machine.name()
+                + " has been shown its memory: let the guest's driver start one first");
     }
 
     @Override

@@ -6,6 +6,7 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
@@ -24,6 +25,11 @@ final class ObservedDevice {
     /** A device that says it logs what it writes and does not: the control of tests that would notice. */
     static VdpaDevice withoutLog(VdpaDevice device) {
         return proxy(device, "dirtyLog", () -> false);
+    }
+
+    /** A device that logs what it writes while a test has it so, and always says that it does. */
+    static VdpaDevice withLogWhile(VdpaDevice device, AtomicBoolean logs) {
+        return proxy(device, "dirtyLog", logs::get);
     }
 
     /** A device whose log of written pages is another one, in which nobody looks. */

@@ -1,8 +1,11 @@
 package io.fairlead.cli.demo;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
 /**
@@ -16,6 +19,7 @@ import tools.jackson.databind.JsonNode;
  * @param guestOutageMillis the longest pause of a process in the guest
  * @param stateBytes of the devices' final states
  * @param transferredBytes over QEMU's stream
+ * @param marked pages that devices marked as written
  */
 public record DemoMove(
         String from,
@@ -25,7 +29,33 @@ public record DemoMove(
         long qemuDowntimeMillis,
         double guestOutageMillis,
         long stateBytes,
-        long transferredBytes) {
+        long transferredBytes,
+        List<Marked> marked) {
+    /**
+     * What one device marked.
+     *
+     * @param pages that had no mark before; null where another process marks and nobody counts
+     * @param bytes the same in bytes
+     */
+    public record Marked(
+            String device, @Nullable Long pages, @Nullable Long bytes) {
+        static Marked of(JsonNode marks) {
+            JsonNode pages = marks.path("pages");
+            return new Marked(
+                    marks.path("device").asString(""),
+                    pages.isNumber() ? pages.asLong() : null,
+                    pages.isNumber() ? marks.path("bytes").asLong() : null);
+        }
+
+        private String text() {
+            return device + (pages == null ? " not known" : String.format(Locale.ROOT, " %,d", pages));
+        }
+    }
+
+    public DemoMove {
+        marked = List.copyOf(marked);
+    }
+
     /** @param report of the source's node */
     static DemoMove of(String from, String to, JsonNode report, double guestOutageMillis) {
         Map<String, Long> phases = new LinkedHashMap<>();
@@ -40,7 +70,8 @@ public record DemoMove(
                 report.path("qemuDowntimeMillis").asLong(),
                 guestOutageMillis,
                 report.path("stateBytes").asLong(),
-                report.path("transferredBytes").asLong());
+                report.path("transferredBytes").asLong(),
+                report.path("marked").valueStream().map(Marked::of).toList());
     }
 
     /** For a terminal. */
@@ -52,13 +83,15 @@ public record DemoMove(
                 .append(millis));
         return String.format(
                 Locale.ROOT,
-                "%-15s %,d ms (%s); stood still %d ms by QEMU, %.0f ms in the guest; %,d bytes of device state, %.0f MiB",
+                "%-15s %,d ms (%s); stood still %d ms by QEMU, %.0f ms in the guest; %,d bytes of device state, %.0f MiB;"
+                        + " pages marked by devices: %s",
                 from + " -> " + to,
                 totalMillis,
                 phases,
                 qemuDowntimeMillis,
                 guestOutageMillis,
                 stateBytes,
-                transferredBytes / (double) (1 << 20));
+                transferredBytes / (double) (1 << 20),
+                marked.stream().map(Marked::text).collect(Collectors.joining(", ")));
     }
 }

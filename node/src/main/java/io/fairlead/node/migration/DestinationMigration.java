@@ -2,6 +2,9 @@ package io.fairlead.node.migration;
 
 import io.fairlead.node.journal.MigrationJournal;
 import io.fairlead.node.journal.Step;
+import io.fairlead.node.memory.MemoryDifferences;
+import io.fairlead.node.memory.MemoryHashes;
+import io.fairlead.node.memory.MemoryPiece;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -9,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -22,6 +26,7 @@ import org.slf4j.LoggerFactory;
 public final class DestinationMigration {
     private static final Logger LOG = LoggerFactory.getLogger(DestinationMigration.class);
     private static final String STATES_SUFFIX = ".states";
+    private static final String HASHES_SUFFIX = ".hashes";
 
     private final MigrationJournal journal;
     private final DestinationSide side;
@@ -30,6 +35,9 @@ public final class DestinationMigration {
     private final CompletableFuture<Void> cleaned = new CompletableFuture<>();
     private final CompletableFuture<Void> durable = new CompletableFuture<>();
     private long grantedNanos;
+
+    /** Of the machine's memory; null where there is no self-check. */
+    private @Nullable MemoryHashes hashes;
 
     private DestinationMigration(MigrationJournal journal, DestinationSide side) {
         this.journal = journal;
@@ -51,6 +59,12 @@ public final class DestinationMigration {
     public int listen(MigrationPlan plan, List<byte[]> provisionalStates) throws IOException {
         try {
             int port = side.listen(plan, provisionalStates);
+            if (plan.selfCheck()) {
+                MemoryHashes created = MemoryHashes.create(journal.sibling(HASHES_SUFFIX), side.memoryBytes());
+                synchronized (this) {
+                    hashes = created;
+                }
+            }
             var _ = side.loaded().exceptionally(e -> {
                 abort("the destination's QEMU did not load the machine: " + e.getMessage());
                 return null;
@@ -85,6 +99,21 @@ public final class DestinationMigration {
         }
     }
 
+    /** Takes the hashes of a piece of the machine's memory; where it is not right, the migration ends here. */
+    public void memory(MemoryPiece piece, boolean isLast) throws IOException {
+        try {
+            synchronized (this) {
+                if (hashes == null || journal.last() != Step.READY) {
+                    throw new IOException("nobody asked for them, the migration is " + journal.last());
+                }
+                hashes.add(piece, isLast);
+            }
+        } catch (IOException | RuntimeException e) {
+            abort("the hashes of the memory were refused: " + e.getMessage());
+            throw e;
+        }
+    }
+
     /**
      * From now on only this side may run the machine. It does as soon as QEMU has loaded it and the grant outlasts this
      * host.
@@ -94,6 +123,9 @@ public final class DestinationMigration {
     public CompletableFuture<Outcome> grant() throws IOException {
         synchronized (this) {
             if (journal.last() == Step.READY) {
+                if (hashes != null && !hashes.isComplete()) {
+                    throw new IOException("a grant before all hashes of the memory");
+                }
                 journal.append(Step.GRANTED, "");
                 grantedNanos = System.nanoTime();
                 Thread _ = Thread.ofPlatform().daemon().name("fairlead-journal").start(this::forceGrant);
@@ -119,6 +151,9 @@ public final class DestinationMigration {
 
     private void start() {
         long loadedNanos = System.nanoTime();
+        if (journal.last() == Step.GRANTED && !isAsItWas()) {
+            return;
+        }
         synchronized (this) {
             if (journal.last() != Step.GRANTED && journal.last() != Step.STARTING) {
                 return;
@@ -137,6 +172,24 @@ public final class DestinationMigration {
             return;
         }
         decide(Step.RUNNING, "", millis(grantedNanos, loadedNanos), millis(grantedNanos, System.nanoTime()));
+    }
+
+    /** The self-check, where one was asked for; a machine that fails it has not run and never will. */
+    private boolean isAsItWas() {
+        Path file = journal.sibling(HASHES_SUFFIX);
+        if (!Files.exists(file)) {
+            return true;
+        }
+        try {
+            MemoryDifferences differences = side.compareMemory(file);
+            if (differences.isEmpty()) {
+                return true;
+            }
+            abort("self-check: " + differences);
+        } catch (IOException | RuntimeException e) {
+            abort("self-check: the memory could not be compared: " + e.getMessage());
+        }
+        return false;
     }
 
     /** It may run or not: only QEMU knows. */
@@ -205,6 +258,7 @@ public final class DestinationMigration {
             throw new IOException("the migration is " + journal.last() + " and cannot be forgotten");
         }
         Files.deleteIfExists(journal.sibling(STATES_SUFFIX));
+        Files.deleteIfExists(journal.sibling(HASHES_SUFFIX));
         journal.delete();
     }
 

@@ -1,6 +1,8 @@
 package io.fairlead.node.migration;
 
+import io.fairlead.node.memory.MemoryDifferences;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -24,6 +26,16 @@ public interface DestinationSide {
      * @param settled completed when the source's devices work on no request in flight any more
      */
     void apply(List<byte[]> finalStates, CompletionStage<Void> settled) throws IOException;
+
+    /** How much memory the waiting machine has, beside that of its devices. */
+    long memoryBytes() throws IOException;
+
+    /**
+     * Compares the memory of the machine that was loaded and has not run.
+     *
+     * @param hashes see {@link io.fairlead.node.memory.MemoryHashes}
+     */
+    MemoryDifferences compareMemory(Path hashes) throws IOException;
 
     /** Completed when QEMU has loaded the machine; fails where it could not. */
     CompletableFuture<Void> loaded();

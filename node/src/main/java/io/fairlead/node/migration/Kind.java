@@ -8,6 +8,11 @@ public final class Kind {
     public static final String PREPARE = "prepare";
     /** {@code migration}; the final states. Answered when they are valid and applied. */
     public static final String STATES = "states";
+    /**
+     * {@code migration}, {@code address}, {@code byteCount}, {@code last} as 0 or 1; the hashes of a piece of the stopped
+     * machine's memory. After the states, for a self-check.
+     */
+    public static final String MEMORY = "memory";
     /** {@code migration}. Answered with what became of the machine; may be asked again and again. */
     public static final String GRANT = "grant";
     /** {@code migration}, {@code reason}: do not run it. Answered as {@link #GRANT} is. */

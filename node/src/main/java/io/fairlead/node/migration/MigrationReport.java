@@ -2,6 +2,7 @@ package io.fairlead.node.migration;
 
 import java.util.Collections;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -17,6 +18,9 @@ import java.util.Map;
  * @param loadedMillis from the grant until the destination had loaded the machine, by its clock
  * @param startedMillis from the grant until it ran there, by its clock
  * @param stateBytes of the final device states
+ * @param checkedBytes of memory whose hashes went to the destination for a self-check; 0 where there was none
+ * @param checkMillis of the stop that this took; the comparison lies between loaded and started
+ * @param deviceMarks what each device marked as written; none where it did not come so far
  * @param stream QEMU's last figures
  */
 public record MigrationReport(
@@ -29,6 +33,9 @@ public record MigrationReport(
         long loadedMillis,
         long startedMillis,
         long stateBytes,
+        long checkedBytes,
+        long checkMillis,
+        List<DeviceMarks> deviceMarks,
         StreamProgress stream) {
     /** Where a machine is after a migration. */
     public enum Result {
@@ -42,5 +49,6 @@ public record MigrationReport(
 
     public MigrationReport {
         phaseMillis = Collections.unmodifiableMap(new EnumMap<>(phaseMillis));
+        deviceMarks = List.copyOf(deviceMarks);
     }
 }

@@ -40,6 +40,9 @@ public final class SourceMigration {
     private volatile long stoppedNanos;
     private volatile long grantedNanos;
     private long stateBytes;
+    private long checkedBytes;
+    private long checkMillis;
+    private CompletableFuture<?> lastPiece = CompletableFuture.completedFuture(null);
     private StreamProgress stream = StreamProgress.NONE;
 
     /**
@@ -138,7 +141,8 @@ public final class SourceMigration {
         if (port < 1 || port > 0xffff) {
             throw new IOException("the other node's QEMU listens at port " + port + ", which is none");
         }
-        side.prepareStop(mayFreeze);
+        // What is in flight would go on writing while memory is hashed.
+        side.prepareStop(mayFreeze && !plan.selfCheck());
         enter(Phase.PRECOPY);
         side.start(plan, host, port);
         await(side.stopped(), null);
@@ -148,6 +152,9 @@ public final class SourceMigration {
         List<byte[]> states = side.finalStates();
         stateBytes = states.stream().mapToLong(state -> state.length).sum();
         await(peer.ask(new Message(Kind.STATES, message(Kind.STATES).fields(), states)), ANSWER);
+        if (plan.selfCheck()) {
+            sendHashes(peer);
+        }
         side.hold();
         decideToGrant();
         CompletableFuture<Message> answer = peer.ask(message(Kind.GRANT));
@@ -163,6 +170,18 @@ public final class SourceMigration {
             withdraw(peer, "the source's QEMU did not go on: " + e.getMessage());
         }
         return answer;
+    }
+
+    /** One piece is on its way while the next one is hashed. */
+    private void sendHashes(Peer peer) throws IOException {
+        long start = System.nanoTime();
+        side.hashMemory((piece, isLast) -> {
+            var _ = await(lastPiece, ANSWER);
+            lastPiece = peer.ask(piece.into(message(Kind.MEMORY)).with("last", isLast ? 1 : 0));
+            checkedBytes += piece.byteCount();
+        });
+        var _ = await(lastPiece, ANSWER);
+        checkMillis = (System.nanoTime() - start) / 1_000_000;
     }
 
     /** Before the grant a stop that lasts too long is undone; after it the destination is asked to give it up. */
@@ -277,6 +296,9 @@ public final class SourceMigration {
                 outcome.loadedMillis(),
                 outcome.startedMillis(),
                 stateBytes,
+                checkedBytes,
+                checkMillis,
+                side.deviceMarks(),
                 stream);
     }
 
@@ -331,7 +353,19 @@ public final class SourceMigration {
         end();
         watch.end();
         return new MigrationReport(
-                result, why, watch.totalMillis(), watch.millis(), stoppedMillis, 0, 0, 0, stateBytes, stream);
+                result,
+                why,
+                watch.totalMillis(),
+                watch.millis(),
+                stoppedMillis,
+                0,
+                0,
+                0,
+                stateBytes,
+                checkedBytes,
+                checkMillis,
+                side.deviceMarks(),
+                stream);
     }
 
     private void end() {

@@ -1,5 +1,6 @@
 package io.fairlead.node.migration;
 
+import io.fairlead.node.memory.RunningMemory;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -25,6 +26,16 @@ public interface SourceSide {
 
     /** The encoded final states of the stopped machine's devices, in the order of the machine's list. */
     List<byte[]> finalStates() throws IOException;
+
+    /** What each device marked as written since {@link #start}, in the order of the machine's list. */
+    List<DeviceMarks> deviceMarks();
+
+    /**
+     * Hashes all the memory of the stopped machine, with devices that drained.
+     *
+     * @throws IOException where no device has been shown the memory, or of the sink
+     */
+    void hashMemory(RunningMemory.Sink sink) throws IOException;
 
     /** Completed when no device works on a request any more that its final state has in flight. */
     CompletionStage<Void> settled();

@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -25,8 +26,17 @@ class OneOwnerTest {
     private record Ended(World world, MigrationReport report) {}
 
     private Ended run(World.Fault fault, int at, World.Stream stream) throws Exception {
+        return run(fault, at, stream, false);
+    }
+
+    private Ended run(World.Fault fault, int at, World.Stream stream, boolean selfCheck) throws Exception {
         Path own = Files.createDirectories(folder.resolve(Integer.toString(count++)));
         World world = new World(own, fault, at, stream);
+        world.plan = new MigrationPlan(0, 0, 0, 0, selfCheck, false);
+        return run(world);
+    }
+
+    private static Ended run(World world) throws Exception {
         SourceMigration migration = world.begin();
         MigrationReport report;
         try {
@@ -49,6 +59,35 @@ class OneOwnerTest {
         assertThat(ended.report().phaseMillis()).containsKeys(Phase.PREPARE, Phase.PRECOPY, Phase.STOP, Phase.COMMIT);
         assertThat(ended.report().stateBytes()).isEqualTo(3);
         assertThat(ended.world().steps).containsSubsequence("send states", "answer states", "proceed", "run", "leave");
+    }
+
+    @Test
+    void aSelfCheckComparesAfterTheLoadAndBeforeTheMachineRuns() throws Exception {
+        Ended ended = run(World.Fault.NONE, -1, World.Stream.WHOLE, true);
+        assertThat(ended.report().result()).isEqualTo(MigrationReport.Result.MOVED);
+        assertThat(ended.world().steps)
+                .containsSubsequence("finalStates", "hashMemory", "answer memory", "proceed", "compareMemory", "run");
+        assertThat(ended.report().checkedBytes()).isEqualTo(4096 + 3 * 4096 + 100);
+        assertThat(ended.report().deviceMarks().getFirst().bytes()).hasValue(5 * 4096);
+        assertThat(run(World.Fault.NONE, -1, World.Stream.WHOLE).world().steps)
+                .doesNotContain("hashMemory", "compareMemory");
+    }
+
+    @Test
+    void aMachineThatFailsTheSelfCheckNeverRunsAtTheDestination() throws Exception {
+        World world = new World(folder, World.Fault.NONE, -1, World.Stream.WHOLE);
+        world.plan = new MigrationPlan(0, 0, 0, 0, true, false);
+        world.differs();
+        Ended ended = run(world);
+        assertThat(ended.report().result()).isEqualTo(MigrationReport.Result.STAYED);
+        assertThat(ended.report().reason()).contains("self-check: 2 pages of memory differ", "0x2000-0x3fff");
+        assertThat(world.everRanAtDestination).isFalse();
+        assertThat(world.runsAtSource).isTrue();
+        assertThat(world.steps).contains("compareMemory").doesNotContain("run");
+        assertThat(world.violations).isEmpty();
+        try (Stream<Path> left = Files.list(folder.resolve("b"))) {
+            assertThat(left).as("at the destination, of what was kept for it").isEmpty();
+        }
     }
 
     @Test
@@ -75,10 +114,10 @@ class OneOwnerTest {
 
     private void oneOwnerIsLeft(World.Fault fault, int first, int stride) throws Exception {
         for (World.Stream stream : World.Stream.values()) {
-            int last = run(World.Fault.NONE, -1, stream).world().steps.size();
+            int last = run(World.Fault.NONE, -1, stream, true).world().steps.size();
             List<String> results = new ArrayList<>();
             for (int at = first; at <= last; at += stride) {
-                Ended ended = run(fault, at, stream);
+                Ended ended = run(fault, at, stream, true);
                 World world = ended.world();
                 String what = "%s at step %d, stream %s: %s".formatted(fault, at, stream, world.steps);
                 assertThat(world.violations).as(what).isEmpty();

@@ -3,11 +3,16 @@ package io.fairlead.node.migration;
 import io.fairlead.node.channel.Message;
 import io.fairlead.node.channel.Peer;
 import io.fairlead.node.journal.MigrationJournal;
+import io.fairlead.node.memory.MemoryDifferences;
+import io.fairlead.node.memory.MemoryPiece;
+import io.fairlead.node.memory.RunningMemory;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -69,6 +74,22 @@ final class World {
     private @Nullable DestinationMigration arrival;
     private @Nullable Line line;
     final Stream stream;
+
+    /** What the user asked for. */
+    MigrationPlan plan = MigrationPlan.plain();
+
+    /** What the self-check finds. */
+    final MemoryDifferences differences = new MemoryDifferences();
+
+    /** Has the self-check fail. */
+    void differs() {
+        MemorySegment before = MemorySegment.ofArray(new byte[2 * 4096]);
+        MemorySegment after = MemorySegment.ofArray(new byte[2 * 4096]);
+        after.fill((byte) 1);
+        MemoryPiece.hash(8192, before).compare(0, after, differences);
+    }
+
+    private static final MemorySegment MEMORY = MemorySegment.ofArray(new byte[3 * 4096 + 100]);
 
     World(Path folder, Fault fault, int faultAt, Stream stream) {
         this.folder = folder;
@@ -177,7 +198,7 @@ final class World {
     private SourceMigration migration(MigrationJournal journal) {
         Source side = new Source(sourceLife);
         source = side;
-        return new SourceMigration("vm0", MigrationPlan.plain(), journal, side, side::connect, new MigrationListener() {
+        return new SourceMigration("vm0", plan, journal, side, side::connect, new MigrationListener() {
             @Override
             public void phase(Phase phase) {}
 
@@ -249,6 +270,18 @@ final class World {
         public List<byte[]> finalStates() throws IOException {
             enter("finalStates");
             return List.of(new byte[] {1, 2, 3});
+        }
+
+        @Override
+        public List<DeviceMarks> deviceMarks() {
+            return List.of(new DeviceMarks("disk0", OptionalLong.of(5)));
+        }
+
+        @Override
+        public void hashMemory(RunningMemory.Sink sink) throws IOException {
+            enter("hashMemory");
+            sink.piece(MemoryPiece.hash(0, MEMORY.asSlice(0, 4096)), false);
+            sink.piece(MemoryPiece.hash(8192, MEMORY), true);
         }
 
         @Override
@@ -412,6 +445,10 @@ final class World {
                 to.states(request.blobs());
                 yield Message.of("x");
             }
+            case Kind.MEMORY -> {
+                to.memory(MemoryPiece.of(request), request.fields().path("last").asInt() == 1);
+                yield Message.of("x");
+            }
             case Kind.GRANT -> Await.the(to.grant()).into(Message.of("x"));
             case Kind.WITHDRAW -> Await.the(to.withdraw(request.text("reason"))).into(Message.of("x"));
             case Kind.SETTLED -> {
@@ -513,6 +550,22 @@ final class World {
             if (finalStates.size() != 1 || finalStates.getFirst().length != 3) {
                 throw new IOException("another state");
             }
+        }
+
+        @Override
+        public long memoryBytes() {
+            return MEMORY.byteSize();
+        }
+
+        @Override
+        public MemoryDifferences compareMemory(Path hashes) throws IOException {
+            enter("compareMemory");
+            synchronized (World.this) {
+                if (!destinationQemu) {
+                    throw new IOException("QEMU is not there");
+                }
+            }
+            return differences;
         }
 
         @Override
