@@ -90,6 +90,15 @@ final class TwoNodes implements AutoCloseable {
         }
 
         void start() throws IOException, InterruptedException {
+            start(image, attributes + ",volume=data");
+        }
+
+        /**
+         * Starts the node with another disk than the other one's.
+         *
+         * @param diskAttributes each with a comma before it
+         */
+        void start(Path diskImage, String diskAttributes) throws IOException, InterruptedException {
             node = ServeProcess.startCommand(
                     List.of(),
                     List.of(
@@ -105,8 +114,8 @@ final class TwoNodes implements AutoCloseable {
                             "--certificates",
                             folder.resolve("ca/localhost").toString(),
                             "--device",
-                            "name=disk0,type=blk,socket=%s,path=%s,locked=off,volume=data%s"
-                                    .formatted(socket(), image, attributes),
+                            "name=disk0,type=blk,socket=%s,path=%s,locked=off%s"
+                                    .formatted(socket(), diskImage, diskAttributes),
                             "--machine",
                             "name=vm0,qmp=%s,devices=disk0".formatted(folder.resolve(name + ".qmp"))));
             long _ = node.awaitReady();
@@ -146,7 +155,7 @@ final class TwoNodes implements AutoCloseable {
         return new DeviceWrittenReads("a", "/dev/vda", 0, READ_MIB, 4);
     }
 
-    private static GuestSpec spec() {
+    static GuestSpec spec() {
         return GuestSpec.job(JOB)
                 .release(QemuRelease.V11)
                 .machineType("pc-q35-10.0")
@@ -171,7 +180,12 @@ final class TwoNodes implements AutoCloseable {
 
     /** Starts the QEMU that waits. */
     Guest startDestination() throws IOException {
-        Guest destination = guest.startDestination(spec().destination().device(disk(there)));
+        return startDestination(spec().destination());
+    }
+
+    /** The same with another machine. */
+    Guest startDestination(GuestSpec spec) throws IOException {
+        Guest destination = guest.startDestination(spec.device(disk(there)));
         there.monitorOf(destination);
         return destination;
     }

@@ -1,5 +1,6 @@
 package io.fairlead.vdpa.preflight;
 
+import io.fairlead.vdpa.SharedDirtyLog;
 import io.fairlead.vdpa.VdpaDevice.Capability;
 import io.fairlead.virtio.BlkConfig;
 import io.fairlead.virtio.ConfigField;
@@ -297,7 +298,7 @@ public final class Preflight {
                 marks ? "device" : "relay",
                 destination.can(Capability.DIRTY_LOG) ? "device" : "relay",
                 marks
-                        ? "the source marks the pages that it writes"
+                        ? "the source marks the pages of %d bytes that it writes".formatted(SharedDirtyLog.PAGE_BYTES)
                         : "the source cannot mark pages: a relay stands before it during the migration",
                 "");
     }
