@@ -99,8 +99,19 @@ public record MigrationOptions(
         return all;
     }
 
+    /** The parameters that a migration may change, in QEMU's names, with what QEMU starts with. */
+    static Map<String, Object> startingParameters() {
+        Map<String, Object> all = new LinkedHashMap<>();
+        all.put("max-bandwidth", 128L << 20);
+        all.put("downtime-limit", 300);
+        all.put("multifd-channels", 2);
+        all.put("tls-creds", "");
+        all.put("tls-hostname", "");
+        return all;
+    }
+
     /** The parameters that a migration may change, in QEMU's names. */
     static List<String> parameterNames() {
-        return List.of("max-bandwidth", "downtime-limit", "multifd-channels", "tls-creds", "tls-hostname");
+        return List.copyOf(startingParameters().keySet());
     }
 }

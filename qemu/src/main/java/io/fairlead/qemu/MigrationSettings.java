@@ -32,6 +32,7 @@ final class MigrationSettings {
         MigrationSettings settings = new MigrationSettings(qmp);
         boolean done = false;
         try {
+            clearWhatIsLeft(qmp);
             settings.remember();
             settings.setCapabilities(options.capabilities());
             settings.setParameters(options, endpoint);
@@ -77,7 +78,6 @@ final class MigrationSettings {
         Map<String, Object> values = new LinkedHashMap<>(options.parameters());
         MigrationTls tls = options.tls();
         if (tls != null) {
-            removeLeftCredentials();
             JsonNode _ = qmp.execute(
                     "object-add",
                     Map.of(
@@ -100,13 +100,20 @@ final class MigrationSettings {
         }
     }
 
-    /** Those of somebody who was killed before he could remove them. */
-    private void removeLeftCredentials() throws IOException {
+    /**
+     * Credentials of ours that nobody uses are of a process that was killed before it could put back what was there: not
+     * known any more, so it is what QEMU starts with. Or a bandwidth limit would be the next migration's, too.
+     */
+    private static void clearWhatIsLeft(Qmp qmp) throws IOException {
         for (JsonNode entry : qmp.execute("qom-list", Map.of("path", "/objects"))) {
             if (entry.path("name").asString("").equals(CREDENTIALS)) {
-                JsonNode _ = qmp.execute("migrate-set-parameters", Map.of("tls-creds", ""));
+                List<Map<String, Object>> off = new ArrayList<>();
+                for (String name : MigrationOptions.plain().capabilities().keySet()) {
+                    off.add(Map.of("capability", name, "state", false));
+                }
+                JsonNode _ = qmp.execute("migrate-set-capabilities", Map.of("capabilities", off));
+                JsonNode _ = qmp.execute("migrate-set-parameters", MigrationOptions.startingParameters());
                 JsonNode _ = qmp.execute("object-del", Map.of("id", CREDENTIALS));
-                parameters.put("tls-creds", "");
             }
         }
     }

@@ -7,13 +7,18 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.EnumSet;
+import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 class MigrationTest {
@@ -49,6 +54,54 @@ class MigrationTest {
             assertThat(watch.firstNanos(MigrationStatus.ACTIVE).getAsLong()
                             - watch.firstNanos(MigrationStatus.COMPLETED).getAsLong())
                     .isNegative();
+        }
+    }
+
+    /** A process that was killed in a migration leaves its limits in QEMU: they are not the next migration's. */
+    @Test
+    void whatAKilledProcessLeftIsClearedAway() throws Exception {
+        Map<String, Object> values = new ConcurrentHashMap<>(Map.of("max-bandwidth", 2000, "downtime-limit", 7));
+        AtomicBoolean left = new AtomicBoolean(true);
+        AtomicReference<Object> pauses = new AtomicReference<>(true);
+        try (FakeMonitor monitor = new FakeMonitor(folder, session -> {
+                    session.negotiate();
+                    while (true) {
+                        JsonNode command = session.command();
+                        JsonNode arguments = command.path("arguments");
+                        String answer = "{}";
+                        switch (command.path("execute").asString("")) {
+                            case "qom-list" ->
+                                answer =
+                                        left.get() ? "[{\"name\": \"fairlead-migration-tls\", \"type\": \"x\"}]" : "[]";
+                            case "object-del" -> left.set(false);
+                            case "migrate-set-parameters" ->
+                                arguments
+                                        .properties()
+                                        .forEach(entry -> values.put(
+                                                entry.getKey(), entry.getValue().asString()));
+                            case "migrate-set-capabilities" ->
+                                arguments.path("capabilities").forEach(one -> {
+                                    if (one.path("capability").asString("").equals("pause-before-switchover")) {
+                                        pauses.set(one.path("state").asBoolean(true));
+                                    }
+                                });
+                            case "query-migrate-parameters" -> answer = JSON.writeValueAsString(values);
+                            case "query-migrate-capabilities" ->
+                                answer = JSON.writeValueAsString(
+                                        MigrationOptions.plain().capabilities().keySet().stream()
+                                                .map(name -> Map.of("capability", name, "state", left.get()))
+                                                .toList());
+                            default -> throw new IOException("not expected: " + command);
+                        }
+                        session.answer(command, "\"return\": " + answer);
+                    }
+                });
+                Qmp qmp = Qmp.connect(monitor.socket(), TIMEOUT)) {
+            MigrationSettings settings = MigrationSettings.apply(qmp, MigrationOptions.plain(), "client");
+            assertThat(left).isFalse();
+            assertThat(values).containsEntry("max-bandwidth", "134217728").containsEntry("downtime-limit", "300");
+            settings.undo();
+            assertThat(pauses).hasValue(false);
         }
     }
 
