@@ -32,7 +32,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -157,6 +156,14 @@ class StorageDaemonDeviceTest {
         }
     }
 
+    private static void awaitLost(VhostUserBackend device) throws InterruptedException {
+        long end = System.nanoTime() + TIMEOUT.toNanos();
+        while (device.isConnected()) {
+            assertThat(System.nanoTime()).isLessThan(end);
+            Thread.sleep(1);
+        }
+    }
+
     private static void awaitReady(VhostUserBackend device) throws InterruptedException {
         long end = System.nanoTime() + TIMEOUT.toNanos();
         while (!device.queueReady(0)) {
@@ -251,9 +258,8 @@ class StorageDaemonDeviceTest {
         }
     }
 
-    // Seen to get no answer from the new daemon, once, on a machine under heavy load; why is not known yet.
+    /** Idle until the loss is noticed: of a request offered before nobody knows whether the daemon had taken it. */
     @Test
-    @Tag("long")
     void anIdleClientDoesNotNoticeThatTheDaemonIsReplaced() throws Exception {
         Path image = emptyDisk();
         try (StorageDaemon first = daemon(image);
@@ -266,6 +272,7 @@ class StorageDaemonDeviceTest {
             ProcessHandle process = ProcessHandle.of(first.pid()).orElseThrow();
             assertThat(process.destroyForcibly()).isTrue();
             process.onExit().join();
+            awaitLost(taken.device);
             try (StorageDaemon _ = daemon(image)) {
                 assertThat(read(queue, memory, completions, 100)).isEqualTo(100);
                 assertThat(taken.device.status() & DeviceStatus.DEVICE_NEEDS_RESET)
