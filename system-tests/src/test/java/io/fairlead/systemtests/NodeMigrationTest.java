@@ -49,12 +49,12 @@ class NodeMigrationTest {
         nodes.guest.stayed();
 
         var _ = nodes.startDestination();
-        moves(nodes);
+        moves(nodes, "--multifd", "2");
         finish(nodes);
     }
 
-    private static void moves(TwoNodes nodes) throws Exception {
-        TwoNodes.Ended ended = nodes.migrate().end();
+    private static void moves(TwoNodes nodes, String... more) throws Exception {
+        TwoNodes.Ended ended = nodes.migrate(more).end();
         Lab.report("%s", ended.text());
         assertThat(ended.exitCode()).as(ended.text()).isZero();
         assertThat(ended.report().path("result").asString()).isEqualTo("MOVED");
