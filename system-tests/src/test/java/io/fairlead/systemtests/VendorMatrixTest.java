@@ -32,8 +32,11 @@ class VendorMatrixTest {
     /** Of the control: one alone may be lucky. */
     private static final int MAX_CONTROL_MIGRATIONS = 20;
 
-    /** Of the two hosts. Not 10.0: it refuses the certificates of the nodes' hosts (critical keyUsage). */
-    private static final List<List<QemuRelease>> RELEASES = List.of(List.of(QemuRelease.V11, QemuRelease.V11));
+    /** Of the two hosts. */
+    private static final List<List<QemuRelease>> RELEASES = List.of(
+            List.of(QemuRelease.V10, QemuRelease.V10),
+            List.of(QemuRelease.V11, QemuRelease.V11),
+            List.of(QemuRelease.V10, QemuRelease.V11));
 
     private static final MatrixTable TABLE = new MatrixTable();
 
@@ -44,7 +47,7 @@ class VendorMatrixTest {
         return Stream.of(VendorCell.newest(DiskKind.FAIRLEAD, DiskKind.STORAGE_DAEMON, Rings.SPLIT));
     }
 
-    /** Fairlead's disks and qemu-storage-daemon's, which has no packed rings. */
+    /** Fairlead's disks and qemu-storage-daemon's, which has no packed rings, on all pairs of releases. */
     static List<VendorCell> vendors() {
         List<VendorCell> cells = new ArrayList<>();
         for (List<QemuRelease> qemus : RELEASES) {
