@@ -27,7 +27,7 @@ class PreflightRefusalTest {
                     small,
                     ",volume=other,block-size=4096,queues=1,queue-size=64,features=0x%x".formatted(~Feature.EVENT_IDX));
             Guest waiting = nodes.startDestination(
-                    TwoNodes.spec().machineType("pc-q35-9.2").destination());
+                    nodes.spec().machineType("pc-q35-9.2").destination());
 
             TwoNodes.Ended check = nodes.migrate("--check").end();
             Lab.report("%s", check.text());

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -31,7 +32,8 @@ final class TwoNodes implements AutoCloseable {
     private static final Duration LIMIT = Duration.ofMinutes(2);
     private static final JsonMapper JSON = new JsonMapper();
 
-    private static final String JOB = DeviceWrittenReads.FUNCTIONS
+    /** Reads and compares all the time, until it is told to stop. */
+    static final String READS = DeviceWrittenReads.FUNCTIONS
             + reads().expect()
             + reads().start()
             + """
@@ -61,6 +63,7 @@ final class TwoNodes implements AutoCloseable {
         private final String name;
         private final int port;
         ServeProcess node;
+        private @Nullable SlowLine line;
 
         private Host(String name) throws IOException {
             this.name = name;
@@ -80,6 +83,22 @@ final class TwoNodes implements AutoCloseable {
 
         String address() {
             return "localhost:" + port;
+        }
+
+        /** Where the other node reaches it: through the line, where there is one. */
+        String reachedAt() {
+            return line == null ? address() : "localhost:" + line.port();
+        }
+
+        /** From now on the other node reaches it by a line that takes its time. */
+        SlowLine behindLine(long delayMillis) throws IOException {
+            line = new SlowLine(port, delayMillis);
+            return line;
+        }
+
+        /** Where the node writes down how far its migrations are. */
+        Path journals() {
+            return folder.resolve(name + ".state").resolve("migrations");
         }
 
         /** @param guest whose monitor the node uses from now on */
@@ -125,6 +144,8 @@ final class TwoNodes implements AutoCloseable {
     private final Path folder;
     private final Path image;
     private final String attributes;
+    private final String job;
+    private int guests;
     final Host a;
     final Host b;
     MigratingGuest guest;
@@ -133,9 +154,18 @@ final class TwoNodes implements AutoCloseable {
 
     /** @param attributes more of the disk's, each with a comma before it */
     TwoNodes(Path folder, String attributes) throws Exception {
+        this(folder, attributes, READS, 0);
+    }
+
+    /**
+     * @param job which says that it is {@code busy}
+     * @param moreMib of the disk after what is read
+     */
+    TwoNodes(Path folder, String attributes, String job, int moreMib) throws Exception {
         this.folder = folder;
         this.attributes = attributes;
-        byte[] content = new byte[READ_MIB << 20];
+        this.job = job;
+        byte[] content = new byte[(READ_MIB + moreMib) << 20];
         new Random(3).nextBytes(content);
         image = Files.write(folder.resolve("disk.img"), content);
         Path _ = CertificateAuthority.openOrCreate(folder.resolve("ca"), Duration.ofDays(2))
@@ -146,17 +176,38 @@ final class TwoNodes implements AutoCloseable {
         there = b;
         a.start();
         b.start();
-        guest = MigratingGuest.start(Lab.TESTBED, spec().device(disk(a)).workDirectory(folder.resolve("g")));
-        a.monitorOf(guest.current());
-        JsonNode _ = guest.awaitLine(line -> line.path("at").asString("").equals("busy"), Lab.PATIENCE);
+        guest = startGuest();
     }
 
-    private static DeviceWrittenReads reads() {
+    private MigratingGuest startGuest() throws Exception {
+        Path work = folder.resolve("g" + guests++);
+        MigratingGuest started =
+                MigratingGuest.start(Lab.TESTBED, spec().device(disk(here)).workDirectory(work));
+        boolean busy = false;
+        try {
+            here.monitorOf(started.current());
+            JsonNode _ = started.awaitLine(Lab.at("busy"), Lab.PATIENCE);
+            busy = true;
+            return started;
+        } finally {
+            if (!busy) {
+                started.close();
+            }
+        }
+    }
+
+    /** The guest was lost: another one starts where it left. */
+    void startAgain() throws Exception {
+        guest.close();
+        guest = startGuest();
+    }
+
+    static DeviceWrittenReads reads() {
         return new DeviceWrittenReads("a", "/dev/vda", 0, READ_MIB, 4);
     }
 
-    static GuestSpec spec() {
-        return GuestSpec.job(JOB)
+    GuestSpec spec() {
+        return GuestSpec.job(job)
                 .release(QemuRelease.V11)
                 .machineType("pc-q35-10.0")
                 .memoryMib(256)
@@ -199,7 +250,7 @@ final class TwoNodes implements AutoCloseable {
     }
 
     /** Starts a command of ours. */
-    Running command(String... words) throws IOException {
+    static Running command(String... words) throws IOException {
         List<String> line = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--enable-native-access=ALL-UNNAMED",
@@ -216,7 +267,7 @@ final class TwoNodes implements AutoCloseable {
                 "migrate",
                 "vm0",
                 "--to",
-                there.address(),
+                there.reachedAt(),
                 "--control",
                 here.control().toString(),
                 "--json"));
@@ -250,6 +301,11 @@ final class TwoNodes implements AutoCloseable {
                 }
                 Thread.sleep(1);
             }
+        }
+
+        /** All that it has said. */
+        String said() {
+            return String.join("\n", lines);
         }
 
         /** Ctrl-C. */

@@ -58,18 +58,39 @@ public final class NodeChannel implements Peer, AutoCloseable {
     }
 
     /**
-     * Exchanges greetings over a connected socket, and starts.
+     * Exchanges greetings over a socket that was accepted, and starts.
      *
      * @param socket the channel's from now on, closed also where this fails
      */
-    public static NodeChannel open(Socket socket, Hello own, RequestHandler handler) throws IOException {
+    public static NodeChannel accepted(Socket socket, Hello own, RequestHandler handler) throws IOException {
+        return open(socket, own, handler, false);
+    }
+
+    /**
+     * Exchanges greetings over a socket that was connected, and starts. The other side greets first: with TLS 1.3 it judges
+     * our certificate when we think that all is well, and its refusal would be lost if we wrote meanwhile.
+     *
+     * @param socket the channel's from now on, closed also where this fails
+     */
+    public static NodeChannel connected(Socket socket, Hello own, RequestHandler handler) throws IOException {
+        return open(socket, own, handler, true);
+    }
+
+    private static NodeChannel open(Socket socket, Hello own, RequestHandler handler, boolean peerFirst)
+            throws IOException {
         try {
             socket.setTcpNoDelay(true);
             socket.setSoTimeout((int) SILENCE.toMillis());
             OutputStream out = socket.getOutputStream();
             DataInputStream in = new DataInputStream(new BufferedInputStream(socket.getInputStream(), 1 << 16));
-            own.write(out);
-            NodeChannel channel = new NodeChannel(socket, in, out, Hello.read(in), handler);
+            if (!peerFirst) {
+                own.write(out);
+            }
+            Hello peer = Hello.read(in);
+            if (peerFirst) {
+                own.write(out);
+            }
+            NodeChannel channel = new NodeChannel(socket, in, out, peer, handler);
             channel.start();
             return channel;
         } catch (IOException | RuntimeException e) {

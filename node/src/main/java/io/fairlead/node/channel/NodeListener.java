@@ -84,7 +84,7 @@ public final class NodeListener implements AutoCloseable {
         try {
             accepted.setSoTimeout((int) NodeChannel.SILENCE.toMillis());
             accepted.startHandshake();
-            NodeChannel channel = NodeChannel.open(accepted, own, handler);
+            NodeChannel channel = NodeChannel.accepted(accepted, own, handler);
             channels.add(channel);
             var _ = channel.end().thenRun(() -> channels.remove(channel));
             if (socket.isClosed()) {

@@ -36,9 +36,7 @@ public final class Tls {
         }
         try {
             socket.startHandshake();
-            // With TLS 1.3 the other side judges our certificate after our handshake: its refusal comes with the
-            // greeting.
-            return NodeChannel.open(socket, own, handler);
+            return NodeChannel.connected(socket, own, handler);
         } catch (IOException e) {
             socket.close();
             throw new IOException("node at %s:%d: %s".formatted(host, port, reason(e)), e);

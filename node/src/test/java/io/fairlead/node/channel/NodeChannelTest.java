@@ -6,20 +6,31 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.fairlead.node.tls.CertificateAuthority;
 import io.fairlead.node.tls.NodeCertificates;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.KeyFactory;
+import java.security.Principal;
+import java.security.PrivateKey;
+import java.security.cert.CertificateFactory;
+import java.security.cert.X509Certificate;
+import java.security.spec.PKCS8EncodedKeySpec;
 import java.time.Duration;
+import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import javax.net.ssl.KeyManager;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManager;
+import javax.net.ssl.X509ExtendedKeyManager;
 import javax.net.ssl.X509TrustManager;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -211,6 +222,26 @@ class NodeChannelTest {
         assertThat(b.seen).isNotDone();
     }
 
+    /** A client of ours shows only what the other side says it takes; this one shows what it has. */
+    @Test
+    void whoShowsACertificateOfAnotherAuthorityIsNotHeard(@TempDir Path folder) throws Exception {
+        Echo b = new Echo();
+        Path theirs = CertificateAuthority.openOrCreate(folder.resolve("theirs"), LONG)
+                .createHost(List.of("127.0.0.1"), LONG);
+        SSLContext insistent = SSLContext.getInstance("TLSv1.3");
+        insistent.init(new KeyManager[] {new Shows(theirs)}, new TrustManager[] {new TrustsAll()}, null);
+        try (NodeListener listener = listen(certificates(folder.resolve("ours"), "127.0.0.1"), b);
+                Socket socket = insistent.getSocketFactory().createSocket(LOOPBACK, listener.port())) {
+            assertThatThrownBy(() -> {
+                        new Hello("stranger", "x", "").write(socket.getOutputStream());
+                        new Frame(1, false, null, Message.of("states")).write(socket.getOutputStream());
+                        assertThat(socket.getInputStream().readAllBytes()).isEmpty();
+                    })
+                    .isInstanceOf(IOException.class);
+        }
+        assertThat(b.seen).isNotDone();
+    }
+
     @Test
     void whoSpeaksNoTlsIsNotHeardAndHoldsNobodyUp(@TempDir Path folder) throws Exception {
         NodeCertificates certificates = certificates(folder, "127.0.0.1");
@@ -239,6 +270,53 @@ class NodeChannelTest {
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("127.0.0.1:" + port)
                 .hasMessageContaining("cannot be reached");
+    }
+
+    /** Shows a host's certificate, whoever asks. */
+    private static final class Shows extends X509ExtendedKeyManager {
+        private final X509Certificate certificate;
+        private final PrivateKey key;
+
+        Shows(Path folder) throws Exception {
+            try (InputStream in = Files.newInputStream(folder.resolve("client-cert.pem"))) {
+                certificate = (X509Certificate)
+                        CertificateFactory.getInstance("X.509").generateCertificate(in);
+            }
+            String pem = Files.readString(folder.resolve("client-key.pem")).replaceAll("-----[A-Z ]+-----", "");
+            key = KeyFactory.getInstance(certificate.getPublicKey().getAlgorithm())
+                    .generatePrivate(
+                            new PKCS8EncodedKeySpec(Base64.getMimeDecoder().decode(pem)));
+        }
+
+        @Override
+        public String chooseClientAlias(String[] keyTypes, Principal[] issuers, Socket socket) {
+            return "it";
+        }
+
+        @Override
+        public X509Certificate[] getCertificateChain(String alias) {
+            return new X509Certificate[] {certificate};
+        }
+
+        @Override
+        public PrivateKey getPrivateKey(String alias) {
+            return key;
+        }
+
+        @Override
+        public String[] getClientAliases(String keyType, Principal[] issuers) {
+            return new String[] {"it"};
+        }
+
+        @Override
+        public @Nullable String chooseServerAlias(String keyType, Principal[] issuers, Socket socket) {
+            return null;
+        }
+
+        @Override
+        public String @Nullable [] getServerAliases(String keyType, Principal[] issuers) {
+            return null;
+        }
     }
 
     private static final class TrustsAll implements X509TrustManager {
