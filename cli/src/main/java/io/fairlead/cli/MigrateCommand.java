@@ -2,6 +2,7 @@ package io.fairlead.cli;
 
 import io.fairlead.cli.host.ControlClient;
 import java.io.Console;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -22,12 +23,15 @@ import tools.jackson.databind.node.ObjectNode;
         footerHeading = "%nExit codes:%n",
         footer = {
             "  0 it runs at the destination, or the check found nothing against it; 1 it stays where it was;",
-            "  2 wrong usage; 3 it was lost with a QEMU that ended; 70 an error in Fairlead itself.",
+            "  2 wrong usage; 3 it was lost with a QEMU that ended; 4 it is not known yet, as the source's node ended:",
+            "  started again it sees to it; 70 an error in Fairlead itself.",
             "",
             "Ctrl-C takes the migration back as long as the destination may not run the machine yet; after that",
             "it is too late, and the command goes on to the end."
         })
 final class MigrateCommand implements Callable<Integer> {
+    private static final int EXIT_UNKNOWN = 4;
+
     @Parameters(paramLabel = "MACHINE", description = "Its name at the source's node.")
     @SuppressWarnings("NullAway.Init") // picocli sets it before call
     private String machine;
@@ -131,6 +135,16 @@ final class MigrateCommand implements Callable<Integer> {
                     out.println(done);
                 } else if (!error.isEmpty()) {
                     System.err.println("fairlead: " + error);
+                }
+            } catch (EOFException e) {
+                exitCode[0] = EXIT_UNKNOWN;
+                if (json) {
+                    out.println(new JsonMapper()
+                            .createObjectNode()
+                            .put("done", EXIT_UNKNOWN)
+                            .put("error", e.getMessage()));
+                } else {
+                    System.err.println("fairlead: " + e.getMessage());
                 }
             } finally {
                 out.flush();

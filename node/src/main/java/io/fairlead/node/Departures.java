@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReference;
 import org.slf4j.Logger;
@@ -41,6 +42,9 @@ final class Departures implements AutoCloseable {
     private final MachineLocks locks;
     private final Map<HostPort, NodeLink> links = new ConcurrentHashMap<>();
     private final Map<String, SourceMigration> running = new ConcurrentHashMap<>();
+
+    /** Of each machine that is being checked or moved: completed with the reason to take it back. */
+    private final Map<String, CompletableFuture<String>> cancelled = new ConcurrentHashMap<>();
 
     Departures(
             Map<String, NodeMachine> machines,
@@ -97,6 +101,8 @@ final class Departures implements AutoCloseable {
             throws IOException {
         NodeMachine machine = machine(machineName);
         locks.take(machineName, "a migration to " + to);
+        CompletableFuture<String> takenBack = new CompletableFuture<>();
+        cancelled.put(machineName, takenBack);
         try {
             watcher.phase(Phase.CHECK);
             NodeLink link = link(to);
@@ -106,6 +112,9 @@ final class Departures implements AutoCloseable {
             watcher.checked(check);
             if (!check.refusal().isEmpty()) {
                 throw new IOException("machine " + machineName + " stays: " + check.refusal());
+            }
+            if (takenBack.isDone()) {
+                throw new IOException("machine %s stays: %s".formatted(machineName, takenBack.join()));
             }
             QemuSource side = new QemuSource(machine, certificates.folder());
             side.connect();
@@ -118,6 +127,10 @@ final class Departures implements AutoCloseable {
             SourceMigration migration = new SourceMigration(
                     machineName, plan, MigrationJournal.begin(journals, UUID.randomUUID(), begun), side, link, watcher);
             running.put(machineName, migration);
+            // Also what came during the check.
+            var _ = takenBack.thenAccept(reason -> {
+                boolean _ = migration.cancel(reason);
+            });
             AtomicReference<Phase> ended = new AtomicReference<>();
             Thread progress = Thread.ofVirtual().start(() -> showProgress(side, watcher, ended));
             try {
@@ -128,6 +141,7 @@ final class Departures implements AutoCloseable {
                 running.remove(machineName);
             }
         } finally {
+            cancelled.remove(machineName);
             machine.close();
             locks.give(machineName);
         }
@@ -151,8 +165,13 @@ final class Departures implements AutoCloseable {
 
     /** See {@link SourceMigration#cancel}; false also where there is none. */
     boolean cancel(String machineName, String reason) {
+        CompletableFuture<String> takenBack = cancelled.get(machineName);
+        if (takenBack == null) {
+            return false;
+        }
+        boolean _ = takenBack.complete(reason);
         SourceMigration migration = running.get(machineName);
-        return migration != null && migration.cancel(reason);
+        return migration == null || migration.cancel(reason);
     }
 
     /** Goes on with a migration of a process that was killed, in the background; before devices are served. */

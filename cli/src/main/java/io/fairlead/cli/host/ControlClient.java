@@ -1,6 +1,7 @@
 package io.fairlead.cli.host;
 
 import java.io.BufferedReader;
+import java.io.EOFException;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -41,6 +42,7 @@ public final class ControlClient implements AutoCloseable {
      * Sends a command and hands each line of the answer on, the last one, with {@code done}, not.
      *
      * @return the last line
+     * @throws EOFException where the node ended before it: what comes of it is not known yet
      */
     public JsonNode execute(ObjectNode command, Consumer<JsonNode> lines) throws IOException {
         send(command);
@@ -57,7 +59,7 @@ public final class ControlClient implements AutoCloseable {
             }
             lines.accept(node);
         }
-        throw new IOException(
+        throw new EOFException(
                 "the node at %s ended before its answer: when it is started again it takes up what it was at"
                         .formatted(socket));
     }

@@ -79,6 +79,9 @@ public final class DestinationMigration {
     /** Takes the final states; where one is not right, the migration ends here. */
     public void states(List<byte[]> states) throws IOException {
         synchronized (this) {
+            if (journal.last() == Step.ABORTED) {
+                throw new IOException(journal.reason());
+            }
             if (journal.last() != Step.BEGUN) {
                 throw new IOException("final states come once, and the migration is " + journal.last());
             }

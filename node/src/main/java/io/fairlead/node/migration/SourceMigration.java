@@ -335,6 +335,7 @@ public final class SourceMigration {
         MigrationReport.Result result = MigrationReport.Result.STAYED;
         String why = reason;
         stream = lastProgress();
+        boolean ended = side.gone().isDone();
         try {
             side.release();
             side.resume();
@@ -349,6 +350,10 @@ public final class SourceMigration {
             Message _ = told.call(message(Kind.FORGET), LAST_WORDS);
         } catch (IOException e) {
             LOG.info("{}: the other node was not told of the end: {}", machine, e.getMessage());
+        }
+        if (!ended && side.gone().isDone()) {
+            result = MigrationReport.Result.LOST;
+            why = reason + "; and then the source's QEMU ended";
         }
         end();
         watch.end();
