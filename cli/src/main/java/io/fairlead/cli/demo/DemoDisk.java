@@ -8,8 +8,9 @@ import io.fairlead.vdpa.VdpaDevice;
  * One disk of the demo at one host: our device at its socket, and QEMU's side of it.
  *
  * @param purpose for the report
+ * @param handedThrough whether requests go straight to another daemon
  */
-record DemoDisk(String name, String purpose, NodeDevice served, VhostUserDevice machineDevice) {
+record DemoDisk(String name, String purpose, boolean handedThrough, NodeDevice served, VhostUserDevice machineDevice) {
     VdpaDevice device() {
         return served.device();
     }

@@ -9,6 +9,7 @@ import io.fairlead.qemu.VhostUserDevice;
 import io.fairlead.testbed.Guest;
 import io.fairlead.testbed.GuestSpec;
 import io.fairlead.testbed.blkio.StorageDaemon;
+import io.fairlead.vhostuser.client.VhostUserManagement;
 import io.fairlead.virtio.DeviceId;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -62,7 +63,8 @@ final class DemoHost implements AutoCloseable {
         NodeDevice device = served.addForNode(disk, DeviceId.BLOCK, socket, attributes);
         VhostUserDevice machineDevice =
                 VhostUserDevice.blk(disk, socket).with("num-queues", queueCount).with("packed", packed ? "on" : "off");
-        disks.put(disk, new DemoDisk(disk, purpose, device, machineDevice));
+        boolean handedThrough = attributes.containsKey(VhostUserManagement.BACKEND);
+        disks.put(disk, new DemoDisk(disk, purpose, handedThrough, device, machineDevice));
     }
 
     /** Starts the node when all disks are there. */

@@ -133,7 +133,8 @@ public final class CertificateAuthority {
                 random);
         JcaX509ExtensionUtils extensions = new JcaX509ExtensionUtils();
         builder.addExtension(Extension.basicConstraints, true, new BasicConstraints(false));
-        // Not critical: QEMU 10.0 takes a critical one only with keyEncipherment, which keys of elliptic curves must not
+        // Not critical: QEMU 10.0 takes a critical one only with keyEncipherment, which keys of elliptic curves must
+        // not
         // have (RFC 8813, section 3).
         builder.addExtension(Extension.keyUsage, false, new KeyUsage(KeyUsage.digitalSignature));
         builder.addExtension(Extension.extendedKeyUsage, false, new ExtendedKeyUsage(purpose));
