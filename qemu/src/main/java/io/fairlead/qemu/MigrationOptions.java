@@ -81,6 +81,8 @@ public record MigrationOptions(
         all.put("return-path", returnPath);
         all.put("pause-before-switchover", pauseBeforeSwitchover);
         all.put("multifd", multifdChannels > 0);
+        // A destination that has loaded a machine leaves its images alone until it is told to run it.
+        all.put("late-block-activate", true);
         return all;
     }
 

@@ -149,27 +149,32 @@ public final class SourceMigration {
         stoppedNanos = System.nanoTime();
         enter(Phase.STOP);
         watchBudget(peer);
+        side.hold();
+        // The last pages go over beside the states: without the grant the destination does not run what it has loaded.
+        proceed(peer);
         List<byte[]> states = side.finalStates();
         stateBytes = states.stream().mapToLong(state -> state.length).sum();
         await(peer.ask(new Message(Kind.STATES, message(Kind.STATES).fields(), states)), ANSWER);
         if (plan.selfCheck()) {
             sendHashes(peer);
         }
-        side.hold();
         decideToGrant();
         CompletableFuture<Message> answer = peer.ask(message(Kind.GRANT));
         enter(Phase.COMMIT);
         tellWhenSettled(peer);
+        return answer;
+    }
+
+    /** Before the grant a stream that breaks leads back; after it the destination is asked to give the machine up. */
+    private void proceed(Peer peer) throws IOException {
         var _ = side.completed().exceptionally(e -> {
-            withdraw(peer, "the source's QEMU could not finish: " + e.getMessage());
+            String reason = "the source's QEMU could not finish: " + e.getMessage();
+            if (!cancel(reason)) {
+                withdraw(peer, reason);
+            }
             return null;
         });
-        try {
-            side.proceed();
-        } catch (IOException e) {
-            withdraw(peer, "the source's QEMU did not go on: " + e.getMessage());
-        }
-        return answer;
+        side.proceed();
     }
 
     /** One piece is on its way while the next one is hashed. */

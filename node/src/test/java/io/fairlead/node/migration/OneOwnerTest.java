@@ -58,7 +58,7 @@ class OneOwnerTest {
         assertThat(ended.world().runsAtSource).isFalse();
         assertThat(ended.report().phaseMillis()).containsKeys(Phase.PREPARE, Phase.PRECOPY, Phase.STOP, Phase.COMMIT);
         assertThat(ended.report().stateBytes()).isEqualTo(3);
-        assertThat(ended.world().steps).containsSubsequence("send states", "answer states", "proceed", "run", "leave");
+        assertThat(ended.world().steps).containsSubsequence("proceed", "send states", "answer states", "run", "leave");
     }
 
     @Test
@@ -66,7 +66,7 @@ class OneOwnerTest {
         Ended ended = run(World.Fault.NONE, -1, World.Stream.WHOLE, true);
         assertThat(ended.report().result()).isEqualTo(MigrationReport.Result.MOVED);
         assertThat(ended.world().steps)
-                .containsSubsequence("finalStates", "hashMemory", "answer memory", "proceed", "compareMemory", "run");
+                .containsSubsequence("proceed", "finalStates", "hashMemory", "answer memory", "compareMemory", "run");
         assertThat(ended.report().checkedBytes()).isEqualTo(4096 + 3 * 4096 + 100);
         assertThat(ended.report().deviceMarks().getFirst().bytes()).hasValue(5 * 4096);
         assertThat(run(World.Fault.NONE, -1, World.Stream.WHOLE).world().steps)

@@ -16,6 +16,7 @@ import java.util.OptionalLong;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.JsonNodeFactory;
@@ -53,7 +54,7 @@ final class World {
     final Path folder;
     private final Fault fault;
     private final int faultAt;
-    final List<String> steps = new ArrayList<>();
+    final List<String> steps = new CopyOnWriteArrayList<>();
     final List<String> violations = new ArrayList<>();
 
     private boolean sourceQemu = true;

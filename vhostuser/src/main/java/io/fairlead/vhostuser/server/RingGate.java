@@ -33,9 +33,10 @@ final class RingGate {
         }
     }
 
+    /** SET_FEATURES is where a client begins again, and what the device was before would be gone. */
     private static boolean setsUpRings(Request request) {
         return switch (request) {
-            case SET_LOG_BASE, SET_VRING_NUM, SET_VRING_ADDR, SET_VRING_BASE, SET_VRING_KICK -> true;
+            case SET_FEATURES, SET_LOG_BASE, SET_VRING_NUM, SET_VRING_ADDR, SET_VRING_BASE, SET_VRING_KICK -> true;
             default -> false;
         };
     }
