@@ -1,6 +1,5 @@
 package io.fairlead.cli;
 
-import io.fairlead.bench.BenchProgress;
 import io.fairlead.bench.BenchReport;
 import io.fairlead.bench.blk.BlkBench;
 import io.fairlead.bench.blk.BlkBenchOptions;
@@ -9,9 +8,7 @@ import io.fairlead.bench.migrate.MigrateBench;
 import io.fairlead.bench.migrate.MigrateBenchOptions;
 import io.fairlead.testbed.Progress;
 import io.fairlead.testbed.Testbed;
-import java.io.Console;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -64,36 +61,22 @@ final class BenchCommand implements Runnable {
                             defaultValue = "",
                             description = "Rows whose name has this in it, such as cached/poll/randread or idle.")
                     String only,
-            @Option(
-                            names = "--dir",
-                            paramLabel = "FOLDER",
-                            defaultValue = "${sys:java.io.tmpdir}",
-                            description = "Where the data file is made: a real disk. Default: ${DEFAULT-VALUE}")
-                    Path folder,
-            @Option(names = "--json", paramLabel = "FILE", description = "Write the rows as JSON, too.") @Nullable
-                    Path json,
-            @Option(
-                            names = "--markdown",
-                            paramLabel = "FILE",
-                            description = "Write table and machine as Markdown, too.")
-                    @Nullable
-                    Path markdown)
+            @Mixin BenchOutputMixin output)
             throws IOException, InterruptedException {
         try (Testbed testbed = Testbed.open(Progress.toStandardError())) {
             List<String> self = OwnCommand.line();
             Path library = testbed.libblkio().library();
             BlkBenchOptions options = quick
-                    ? BlkBenchOptions.quick(folder, self, testbed.storageDaemon(), library)
-                    : BlkBenchOptions.full(folder, self, testbed.storageDaemon(), library);
+                    ? BlkBenchOptions.quick(output.folder(), self, testbed.storageDaemon(), library)
+                    : BlkBenchOptions.full(output.folder(), self, testbed.storageDaemon(), library);
             if (rounds != null) {
                 options = options.withRounds(rounds);
             }
             if (seconds != null) {
                 options = options.withRunTime(Duration.ofMillis(Math.round(seconds * 1000)));
             }
-            BenchReport report = BlkBench.run(
-                    options.withSelect(Pattern.compile(only)), BenchProgress.toTerminal(System.err, isTerminal()));
-            publish(report, json, markdown);
+            BenchReport report = BlkBench.run(options.withSelect(Pattern.compile(only)), BenchOutputMixin.progress());
+            output.publish(report);
         }
         return 0;
     }
@@ -114,33 +97,17 @@ final class BenchCommand implements Runnable {
                     Integer rounds,
             @Option(names = "--quick", description = "A smoke test of one move each; its figures are of no worth.")
                     boolean quick,
-            @Option(
-                            names = "--dir",
-                            paramLabel = "FOLDER",
-                            defaultValue = "${sys:java.io.tmpdir}",
-                            description = "Where the images are made: a real disk. Default: ${DEFAULT-VALUE}")
-                    Path folder,
-            @Option(names = "--json", paramLabel = "FILE", description = "Write the rows as JSON, too.") @Nullable
-                    Path json,
-            @Option(
-                            names = "--markdown",
-                            paramLabel = "FILE",
-                            description = "Write table and machine as Markdown, too.")
-                    @Nullable
-                    Path markdown)
+            @Mixin BenchOutputMixin output)
             throws IOException, InterruptedException {
         try (Testbed testbed = guests.open(Progress.toStandardError())) {
             List<String> self = OwnCommand.line();
             MigrateBenchOptions options = quick
-                    ? MigrateBenchOptions.quick(folder, guests.release(), self)
-                    : MigrateBenchOptions.full(folder, guests.release(), self);
+                    ? MigrateBenchOptions.quick(output.folder(), guests.release(), self)
+                    : MigrateBenchOptions.full(output.folder(), guests.release(), self);
             if (rounds != null) {
                 options = options.withRounds(rounds);
             }
-            publish(
-                    MigrateBench.run(options, testbed, BenchProgress.toTerminal(System.err, isTerminal())),
-                    json,
-                    markdown);
+            output.publish(MigrateBench.run(options, testbed, BenchOutputMixin.progress()));
         }
         return 0;
     }
@@ -163,47 +130,17 @@ final class BenchCommand implements Runnable {
                             defaultValue = "2",
                             description = "Length of one run. Default: ${DEFAULT-VALUE}")
                     double seconds,
-            @Option(
-                            names = "--dir",
-                            paramLabel = "FOLDER",
-                            defaultValue = "${sys:java.io.tmpdir}",
-                            description = "Where the data file is made. Default: ${DEFAULT-VALUE}")
-                    Path folder,
-            @Option(names = "--json", paramLabel = "FILE", description = "Write the rows as JSON, too.") @Nullable
-                    Path json,
-            @Option(
-                            names = "--markdown",
-                            paramLabel = "FILE",
-                            description = "Write table and machine as Markdown, too.")
-                    @Nullable
-                    Path markdown)
+            @Mixin BenchOutputMixin output)
             throws IOException, InterruptedException {
         try (Testbed testbed = Testbed.open(Progress.toStandardError())) {
             RelayBench.Options options = new RelayBench.Options(
                     rounds,
                     Duration.ofMillis(Math.round(seconds * 1000)),
-                    folder,
+                    output.folder(),
                     RELAY_FILE_BYTES,
                     testbed.libblkio().library());
-            publish(RelayBench.run(options, BenchProgress.toTerminal(System.err, isTerminal())), json, markdown);
+            output.publish(RelayBench.run(options, BenchOutputMixin.progress()));
         }
         return 0;
-    }
-
-    private static void publish(BenchReport report, @Nullable Path json, @Nullable Path markdown) throws IOException {
-        System.out.print(report.text());
-        System.out.flush();
-        if (json != null) {
-            Files.writeString(json, report.json());
-        }
-        if (markdown != null) {
-            Files.writeString(markdown, report.markdown());
-        }
-    }
-
-    @SuppressWarnings("SystemConsoleNull") // null is still allowed, and NullAway knows it
-    private static boolean isTerminal() {
-        Console console = System.console();
-        return console != null && console.isTerminal();
     }
 }

@@ -1,5 +1,6 @@
 package io.fairlead.devices.blk;
 
+import io.fairlead.vdpa.AttributeValue;
 import io.fairlead.vdpa.ManagementDevice;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoopGroup;
@@ -70,48 +71,21 @@ public final class BlkManagement implements ManagementDevice {
     private static BlkSettings with(BlkSettings settings, String key, String value) {
         return switch (key) {
             case "path" -> settings;
-            case "read-only" -> settings.withReadOnly(onOrOff(key, value));
-            case "direct" -> settings.withDirect(onOrOff(key, value));
-            case "locked" -> settings.withLocked(onOrOff(key, value));
-            case "discard" -> settings.withDiscard(onOrOff(key, value));
-            case "queues" -> settings.withQueueCount(number(key, value));
-            case "queue-size" -> settings.withQueueSize(number(key, value));
+            case "read-only" -> settings.withReadOnly(AttributeValue.onOrOff(key, value));
+            case "direct" -> settings.withDirect(AttributeValue.onOrOff(key, value));
+            case "locked" -> settings.withLocked(AttributeValue.onOrOff(key, value));
+            case "discard" -> settings.withDiscard(AttributeValue.onOrOff(key, value));
+            case "queues" -> settings.withQueueCount(AttributeValue.number(key, value));
+            case "queue-size" -> settings.withQueueSize(AttributeValue.number(key, value));
             case "serial" -> settings.withSerial(value);
-            case "block-size" -> settings.withBlockSizeBytes(number(key, value));
-            case "physical-block-size" -> settings.withPhysicalBlockSizeBytes(number(key, value));
+            case "block-size" -> settings.withBlockSizeBytes(AttributeValue.number(key, value));
+            case "physical-block-size" -> settings.withPhysicalBlockSizeBytes(AttributeValue.number(key, value));
             case "volume" -> settings.withVolume(value);
-            case "features" -> settings.withFeatures(bits(key, value));
-            case "delay-millis" -> settings.withDelayMillis(number(key, value));
+            case "features" -> settings.withFeatures(AttributeValue.bits(key, value));
+            case "delay-millis" -> settings.withDelayMillis(AttributeValue.number(key, value));
             default ->
                 throw new IllegalArgumentException(
                         "%s: a disk has no such attribute; it has: %s".formatted(key, ATTRIBUTES));
         };
-    }
-
-    private static boolean onOrOff(String key, String value) {
-        return switch (value) {
-            case "on" -> true;
-            case "off" -> false;
-            default -> throw new IllegalArgumentException("%s: '%s' is neither on nor off".formatted(key, value));
-        };
-    }
-
-    private static long bits(String key, String value) {
-        try {
-            return value.startsWith("0x")
-                    ? Long.parseUnsignedLong(value, 2, value.length(), 16)
-                    : Long.parseLong(value);
-        } catch (NumberFormatException e) {
-            throw new IllegalArgumentException(
-                    "%s: '%s' is not a number of 64 bits such as 0x130000204".formatted(key, value), e);
-        }
-    }
-
-    private static int number(String key, String value) {
-        try {
-            return Integer.parseInt(value);
-        } catch (NumberFormatException e) {
-            throw new IllegalArgumentException("%s: '%s' is not a number".formatted(key, value), e);
-        }
     }
 }

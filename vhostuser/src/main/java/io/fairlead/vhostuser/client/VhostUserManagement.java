@@ -1,5 +1,6 @@
 package io.fairlead.vhostuser.client;
 
+import io.fairlead.vdpa.AttributeValue;
 import io.fairlead.vdpa.ManagementDevice;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoopGroup;
@@ -76,11 +77,11 @@ public final class VhostUserManagement implements ManagementDevice {
             }
             settings = switch (key) {
                 case BACKEND -> settings;
-                case "queues" -> settings.withQueueCount(positive(key, value));
-                case "queue-size" -> settings.withMaxQueueSize(positive(key, value));
-                case "config-bytes" -> settings.withConfigByteCount(positive(key, value));
-                case "dirty-log" -> settings.withDirtyLog(onOrOff(key, value));
-                case "features" -> settings.withFeatures(bits(key, value));
+                case "queues" -> settings.withQueueCount(AttributeValue.positive(key, value));
+                case "queue-size" -> settings.withMaxQueueSize(AttributeValue.positive(key, value));
+                case "config-bytes" -> settings.withConfigByteCount(AttributeValue.positive(key, value));
+                case "dirty-log" -> settings.withDirtyLog(AttributeValue.onOrOff(key, value));
+                case "features" -> settings.withFeatures(AttributeValue.bits(key, value));
                 default ->
                     throw new IllegalArgumentException(
                             "%s: a device behind another daemon has no such attribute; it has: %s"
@@ -88,36 +89,5 @@ public final class VhostUserManagement implements ManagementDevice {
             };
         }
         return settings.withIdentity(identity);
-    }
-
-    private static boolean onOrOff(String key, String value) {
-        return switch (value) {
-            case "on" -> true;
-            case "off" -> false;
-            default -> throw new IllegalArgumentException("%s: '%s' is neither on nor off".formatted(key, value));
-        };
-    }
-
-    private static long bits(String key, String value) {
-        try {
-            return value.startsWith("0x")
-                    ? Long.parseUnsignedLong(value, 2, value.length(), 16)
-                    : Long.parseLong(value);
-        } catch (NumberFormatException e) {
-            throw new IllegalArgumentException(
-                    "%s: '%s' is not a number of 64 bits such as 0x130000204".formatted(key, value), e);
-        }
-    }
-
-    private static int positive(String key, String value) {
-        try {
-            int number = Integer.parseInt(value);
-            if (number > 0) {
-                return number;
-            }
-        } catch (NumberFormatException e) {
-            throw new IllegalArgumentException("%s: '%s' is not a number".formatted(key, value), e);
-        }
-        throw new IllegalArgumentException("%s: %s is not positive".formatted(key, value));
     }
 }

@@ -18,6 +18,7 @@ import io.fairlead.virtio.DriverRings;
 import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.QueueState;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -25,6 +26,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -166,6 +170,32 @@ class VhostUserServerTest {
                     .isZero();
             assertThat(disks.disk.status()).as("when the client goes on").isZero();
             disks.checkRead(client, client.start(16, FEATURES, VringBase.decode(base, false)), 2);
+        }
+    }
+
+    @Test
+    void aHeldDeviceStaysAsItStoppedUntilItIsReleased() throws Exception {
+        try (ServedDisk disks = new ServedDisk(folder);
+                TestClient client = disks.connect()) {
+            client.negotiate(FEATURES);
+            disks.checkRead(client, client.start(16, FEATURES, QueueState.initial(false)), 1);
+            client.ask(Request.GET_VRING_BASE, TestClient.state(0, 0));
+            client.send(Request.SET_STATUS, 0, TestClient.u64(0));
+            disks.endpoint.holdRings();
+            long features = FEATURES | Feature.VHOST_USER_PROTOCOL_FEATURES;
+            CompletableFuture<Long> begun = CompletableFuture.supplyAsync(() -> {
+                try {
+                    return client.acknowledged(Request.SET_FEATURES, TestClient.u64(features));
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            });
+            assertThatThrownBy(() -> begun.get(100, TimeUnit.MILLISECONDS)).isInstanceOf(TimeoutException.class);
+            assertThat(disks.disk.driverFeatures()).isEqualTo(FEATURES);
+            assertThat(disks.disk.queueState(0)).isNotEqualTo(QueueState.initial(false));
+            disks.endpoint.releaseRings();
+            assertThat(begun.get(60, TimeUnit.SECONDS)).isZero();
+            assertThat(disks.disk.queueState(0)).isEqualTo(QueueState.initial(false));
         }
     }
 
