@@ -307,7 +307,11 @@ public final class SourceMigration {
                 stream);
     }
 
+    /** A QEMU whose stream broke may be letting its machine run, and answers nothing while its devices are held. */
     private StreamProgress lastProgress() {
+        if (side.completed().isCompletedExceptionally()) {
+            return stream;
+        }
         try {
             return side.progress();
         } catch (IOException e) {
@@ -339,10 +343,10 @@ public final class SourceMigration {
         enter(Phase.ROLLBACK);
         MigrationReport.Result result = MigrationReport.Result.STAYED;
         String why = reason;
-        stream = lastProgress();
         boolean ended = side.gone().isDone();
         try {
             side.release();
+            stream = lastProgress();
             side.resume();
         } catch (IOException e) {
             result = MigrationReport.Result.LOST;

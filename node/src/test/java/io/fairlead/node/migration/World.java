@@ -346,6 +346,11 @@ final class World {
         @Override
         public StreamProgress progress() {
             alive();
+            synchronized (World.this) {
+                if (held && startsWhenReleased) {
+                    violations.add("asks a QEMU that waits for its devices: " + steps);
+                }
+            }
             return StreamProgress.NONE;
         }
 
