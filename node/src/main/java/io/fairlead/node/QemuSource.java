@@ -65,7 +65,7 @@ final class QemuSource implements SourceSide {
 
     @Override
     public void prepareStop(boolean mayFreeze) throws IOException {
-        machine.stopMode(mayFreeze ? VdpaDevice.StopMode.FREEZE : VdpaDevice.StopMode.DRAIN);
+        machine.stopMode(mayFreeze ? VdpaDevice.StopMode.FREEZE : VdpaDevice.StopMode.DRAIN_THEN_FREEZE);
     }
 
     @Override

@@ -54,9 +54,7 @@ class NodeFaultTest {
 
     /** QEMU's stream is there from the end of prepare; when the states have gone over a slow line, it has ended. */
     private static Set<Instant> sensible(Victim victim) {
-        return victim == Victim.STREAM_CUT
-                ? EnumSet.of(Instant.PRECOPY, Instant.STOP)
-                : EnumSet.allOf(Instant.class);
+        return victim == Victim.STREAM_CUT ? EnumSet.of(Instant.PRECOPY, Instant.STOP) : EnumSet.allOf(Instant.class);
     }
 
     private void runAll(String name, List<Case> cases) throws Exception {

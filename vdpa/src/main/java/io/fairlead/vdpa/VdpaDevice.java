@@ -54,6 +54,12 @@ public interface VdpaDevice extends AutoCloseable {
         /** It waits until every request that it took is answered. */
         DRAIN,
         /**
+         * It drains, but what is not answered within some seconds, as on storage that hangs, is left as by FREEZE. For
+         * whoever looks at {@link VdpaDevice#inflightRequests} and has the device go on where nobody can take them up.
+         * Needs what FREEZE needs.
+         */
+        DRAIN_THEN_FREEZE,
+        /**
          * It answers what is done, leaves the rest recorded as in flight and waits for nothing. None of those is answered
          * any more, though the host's work on them may go on until {@link VdpaDevice#settled}.
          */

@@ -12,6 +12,7 @@ import io.fairlead.virtio.GuestMemory;
 import io.fairlead.virtio.InflightRequests;
 import io.fairlead.virtio.QueueState;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletionStage;
@@ -39,6 +40,7 @@ final class DeviceQueues {
     private final List<QueueSettings> queues;
     private final QueueControl control;
     private final Settlement settlement = new Settlement();
+    private Duration drainPatience = Duration.ofSeconds(5);
     private GuestMemory memory = GuestMemory.EMPTY;
     private @Nullable SharedDirtyLog dirtyLog;
     private StopMode stopMode = StopMode.DRAIN;
@@ -150,7 +152,7 @@ final class DeviceQueues {
             return;
         }
         if (!ready) {
-            stop(List.of(settings), how(), owner);
+            stop(List.of(settings), owner);
             settings.ready = false;
             return;
         }
@@ -178,16 +180,23 @@ final class DeviceQueues {
     }
 
     private void stop(List<QueueSettings> stopping, QueueRunner.Stop how, Owner owner) throws IOException {
-        control.stop(stopping, how, settlement, owner);
+        control.stop(stopping, how, null, settlement, owner);
     }
 
-    private QueueRunner.Stop how() {
-        return stopMode == StopMode.FREEZE ? QueueRunner.Stop.FREEZE : QueueRunner.Stop.DRAIN;
+    /** As the owner said. */
+    private void stop(List<QueueSettings> stopping, Owner owner) throws IOException {
+        QueueRunner.Stop how = stopMode == StopMode.FREEZE ? QueueRunner.Stop.FREEZE : QueueRunner.Stop.DRAIN;
+        Duration patience = stopMode == StopMode.DRAIN_THEN_FREEZE ? drainPatience : null;
+        control.stop(stopping, how, patience, settlement, owner);
+    }
+
+    void drainPatience(Duration patience) {
+        drainPatience = patience;
     }
 
     void suspend(Owner owner) throws IOException {
         if (!suspended) {
-            stop(queues, how(), owner);
+            stop(queues, owner);
             suspended = true;
         }
     }

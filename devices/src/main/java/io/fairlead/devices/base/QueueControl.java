@@ -9,11 +9,13 @@ import io.fairlead.virtio.GuestMemory;
 import io.fairlead.virtio.InflightRequests;
 import io.fairlead.virtio.QueueConfig;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -107,9 +109,15 @@ final class QueueControl {
      * Stops queues at the same time, waits until they have stopped, and notes where they stand.
      *
      * @param stopping some or all of the device's
+     * @param patience after which those that have not stopped are frozen; null to wait for them
      * @param settlement told of what is frozen
      */
-    void stop(List<QueueSettings> stopping, QueueRunner.Stop how, Settlement settlement, Failures failures)
+    void stop(
+            List<QueueSettings> stopping,
+            QueueRunner.Stop how,
+            @Nullable Duration patience,
+            Settlement settlement,
+            Failures failures)
             throws IOException {
         List<QueueSettings> running =
                 stopping.stream().filter(queue -> queue.runner != null).toList();
@@ -120,6 +128,9 @@ final class QueueControl {
             if (runner != null) {
                 ends.add(queue.loop.call(() -> runner.stop(how)));
             }
+        }
+        if (patience != null) {
+            freezeLate(running, ends, patience);
         }
         for (int i = 0; i < ends.size(); i++) {
             QueueSettings queue = running.get(i);
@@ -137,6 +148,21 @@ final class QueueControl {
                 if (runner.isFrozen()) {
                     settlement.add(runner.ended(), queue.carried.endedElsewhere(left));
                 }
+            }
+        }
+    }
+
+    private static void freezeLate(
+            List<QueueSettings> stopping, List<CompletableFuture<QueueRunner.End>> ends, Duration patience)
+            throws IOException {
+        CompletableFuture<Void> all = CompletableFuture.allOf(ends.toArray(CompletableFuture[]::new));
+        boolean late = all.handle((_, _) -> false)
+                .completeOnTimeout(true, patience.toNanos(), TimeUnit.NANOSECONDS)
+                .join();
+        if (late) {
+            for (QueueSettings queue : stopping) {
+                QueueRunner runner = Objects.requireNonNull(queue.runner);
+                var _ = queue.loop.call(() -> runner.stop(QueueRunner.Stop.FREEZE));
             }
         }
     }

@@ -424,11 +424,14 @@ public final class QueueRunner implements EventLoop.Pollable {
     }
 
     /**
-     * Takes no further request.
+     * Takes no further request. Again: a queue that still drains may be frozen.
      *
      * @return completed on the loop with where the queue stands, when it has stopped
      */
     CompletableFuture<End> stop(Stop how) {
+        if (stopped.isDone()) {
+            return stopped;
+        }
         boolean freezes = how == Stop.FREEZE && inflightMemory != null;
         stop = how == Stop.FREEZE && !freezes ? Stop.DRAIN : how;
         if (freezes) {

@@ -16,6 +16,7 @@ import io.fairlead.virtio.InflightRequests;
 import io.fairlead.virtio.QueueState;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.time.Duration;
 import java.util.EnumSet;
 import java.util.Map;
 import java.util.Objects;
@@ -294,6 +295,11 @@ public abstract class SoftwareDevice implements VdpaDevice {
     public final synchronized void stopMode(StopMode mode) {
         requireOpen();
         queues.stopMode(mode);
+    }
+
+    /** How long {@link StopMode#DRAIN_THEN_FREEZE} waits. */
+    final synchronized void drainPatience(Duration patience) {
+        queues.drainPatience(patience);
     }
 
     @Override

@@ -121,6 +121,39 @@ class FreezeTest {
     }
 
     @Test
+    void aDrainThatTakesTooLongLeavesTheRestAndTheQueueGoesOnWithIt() throws IOException {
+        submit(1);
+        submit(2);
+        awaitWorking(1, 2);
+        host.end(1);
+        device.drainPatience(Duration.ofMillis(50));
+        device.stopMode(StopMode.DRAIN_THEN_FREEZE);
+        device.queueReady(0, false);
+        awaitAnswer(1);
+        assertThat(device.inflightRequests(0).count()).isEqualTo(1);
+        assertThat(device.settled().toCompletableFuture()).isNotDone();
+        device.stopMode(StopMode.DRAIN);
+        device.queueReady(0, true);
+        host.end(2);
+        awaitWorking(2);
+        host.end(2);
+        awaitAnswer(2);
+    }
+
+    @Test
+    void aDrainThatIsPatientLeavesNothing() throws Exception {
+        submit(1);
+        awaitWorking(1);
+        device.stopMode(StopMode.DRAIN_THEN_FREEZE);
+        Thread host = Thread.ofVirtual().start(() -> this.host.end(1));
+        device.queueReady(0, false);
+        host.join();
+        assertThat(device.inflightRequests(0).isEmpty()).isTrue();
+        assertThat(device.queueState(0)).isEqualTo(new QueueState.Split(1, 1));
+        awaitAnswer(1);
+    }
+
+    @Test
     void publishesWhatIsCompleteAndLeavesTheRest() throws IOException {
         submit(1);
         submit(2);

@@ -417,7 +417,7 @@ public final class RelayDevice implements VdpaDevice {
     @Override
     public synchronized void stopMode(StopMode mode) {
         requireOpen();
-        if (mode == StopMode.FREEZE) {
+        if (mode != StopMode.DRAIN) {
             throw new UnsupportedOperationException(name() + " cannot freeze");
         }
     }

@@ -407,7 +407,7 @@ public final class VhostUserBackend implements VdpaDevice {
     public void stopMode(StopMode mode) {
         synchronized (control) {
             requireOpen();
-            if (mode == StopMode.FREEZE) {
+            if (mode != StopMode.DRAIN) {
                 throw new UnsupportedOperationException(name() + " cannot freeze");
             }
         }
