@@ -4,6 +4,7 @@ import io.fairlead.virtio.Feature;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /**
  * How a device behind another daemon's socket is to be taken. What vhost-user does not tell (the virtio type, the size of
@@ -67,101 +68,73 @@ public record VhostUserBackendSettings(
                 socket, deviceId, 0, 1024, 0, Map.of(), true, -1, Duration.ofSeconds(10), Duration.ofSeconds(30));
     }
 
-    public VhostUserBackendSettings withQueueCount(int value) {
+    /** The same fields, to change some. */
+    private static final class Edit {
+        private int queueCount;
+        private int maxQueueSize;
+        private int configByteCount;
+        private Map<String, String> identity;
+        private boolean dirtyLog;
+        private long features;
+        private Duration answerTimeout;
+        private Duration drainTimeout;
+
+        Edit(VhostUserBackendSettings from) {
+            queueCount = from.queueCount;
+            maxQueueSize = from.maxQueueSize;
+            configByteCount = from.configByteCount;
+            identity = from.identity;
+            dirtyLog = from.dirtyLog;
+            features = from.features;
+            answerTimeout = from.answerTimeout;
+            drainTimeout = from.drainTimeout;
+        }
+    }
+
+    private VhostUserBackendSettings with(Consumer<Edit> change) {
+        Edit edit = new Edit(this);
+        change.accept(edit);
         return new VhostUserBackendSettings(
                 socket,
                 deviceId,
-                value,
-                maxQueueSize,
-                configByteCount,
-                identity,
-                dirtyLog,
-                features,
-                answerTimeout,
-                drainTimeout);
+                edit.queueCount,
+                edit.maxQueueSize,
+                edit.configByteCount,
+                edit.identity,
+                edit.dirtyLog,
+                edit.features,
+                edit.answerTimeout,
+                edit.drainTimeout);
+    }
+
+    public VhostUserBackendSettings withQueueCount(int value) {
+        return with(edit -> edit.queueCount = value);
     }
 
     public VhostUserBackendSettings withMaxQueueSize(int value) {
-        return new VhostUserBackendSettings(
-                socket,
-                deviceId,
-                queueCount,
-                value,
-                configByteCount,
-                identity,
-                dirtyLog,
-                features,
-                answerTimeout,
-                drainTimeout);
+        return with(edit -> edit.maxQueueSize = value);
     }
 
     public VhostUserBackendSettings withConfigByteCount(int value) {
-        return new VhostUserBackendSettings(
-                socket,
-                deviceId,
-                queueCount,
-                maxQueueSize,
-                value,
-                identity,
-                dirtyLog,
-                features,
-                answerTimeout,
-                drainTimeout);
+        return with(edit -> edit.configByteCount = value);
     }
 
     public VhostUserBackendSettings withIdentity(Map<String, String> value) {
-        return new VhostUserBackendSettings(
-                socket,
-                deviceId,
-                queueCount,
-                maxQueueSize,
-                configByteCount,
-                value,
-                dirtyLog,
-                features,
-                answerTimeout,
-                drainTimeout);
+        return with(edit -> edit.identity = value);
     }
 
     public VhostUserBackendSettings withDirtyLog(boolean value) {
-        return new VhostUserBackendSettings(
-                socket,
-                deviceId,
-                queueCount,
-                maxQueueSize,
-                configByteCount,
-                identity,
-                value,
-                features,
-                answerTimeout,
-                drainTimeout);
+        return with(edit -> edit.dirtyLog = value);
     }
 
     public VhostUserBackendSettings withFeatures(long value) {
-        return new VhostUserBackendSettings(
-                socket,
-                deviceId,
-                queueCount,
-                maxQueueSize,
-                configByteCount,
-                identity,
-                dirtyLog,
-                value,
-                answerTimeout,
-                drainTimeout);
+        return with(edit -> edit.features = value);
     }
 
     public VhostUserBackendSettings withTimeouts(Duration answer, Duration drain) {
-        return new VhostUserBackendSettings(
-                socket,
-                deviceId,
-                queueCount,
-                maxQueueSize,
-                configByteCount,
-                identity,
-                dirtyLog,
-                features,
-                answer,
-                drain);
+        return with(edit -> {
+            edit.answerTimeout = answer;
+            edit.drainTimeout = drain;
+        });
     }
 }
