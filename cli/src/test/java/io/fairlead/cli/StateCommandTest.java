@@ -10,14 +10,12 @@ import io.fairlead.vdpa.state.DeviceState;
 import io.fairlead.vdpa.state.Section;
 import io.fairlead.virtio.DeviceId;
 import io.fairlead.virtio.parts.Octets;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.PrintStream;
 import java.io.RandomAccessFile;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.UUID;
 import org.junit.jupiter.api.BeforeEach;
@@ -27,8 +25,6 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 class StateCommandTest {
-    private record Result(int exitCode, String out, String err) {}
-
     @TempDir
     private Path folder;
 
@@ -49,30 +45,13 @@ class StateCommandTest {
         }
     }
 
-    private static Result run(Object... arguments) {
-        String[] line = new String[arguments.length];
-        for (int i = 0; i < line.length; i++) {
-            line[i] = arguments[i].toString();
-        }
-        PrintStream out = System.out;
-        PrintStream err = System.err;
-        ByteArrayOutputStream outBytes = new ByteArrayOutputStream();
-        ByteArrayOutputStream errBytes = new ByteArrayOutputStream();
-        System.setOut(new PrintStream(outBytes, true, StandardCharsets.UTF_8));
-        System.setErr(new PrintStream(errBytes, true, StandardCharsets.UTF_8));
-        try {
-            int exitCode = Main.execute(line);
-            return new Result(
-                    exitCode, outBytes.toString(StandardCharsets.UTF_8), errBytes.toString(StandardCharsets.UTF_8));
-        } finally {
-            System.setOut(out);
-            System.setErr(err);
-        }
+    private static CommandResult run(Object... arguments) {
+        return CommandResult.run(Arrays.stream(arguments).map(Object::toString).toArray(String[]::new));
     }
 
     @Test
     void showTellsWhatIsInAState() {
-        Result text = run("state", "show", packed);
+        CommandResult text = run("state", "show", packed);
         assertThat(text.exitCode()).as(text.err()).isZero();
         assertThat(text.out())
                 .containsPattern("kind +final")
@@ -96,10 +75,10 @@ class StateCommandTest {
 
     @Test
     void diffTellsWhatDiffersAndExitsWithOne() throws Exception {
-        Result same = run("state", "diff", split, split);
+        CommandResult same = run("state", "diff", split, split);
         assertThat(same.exitCode()).isZero();
         assertThat(same.out()).isEmpty();
-        Result different = run("state", "diff", split, packed);
+        CommandResult different = run("state", "diff", split, packed);
         assertThat(different.exitCode()).isEqualTo(1);
         assertThat(different.out())
                 .contains("queues[0].used: 65534 -> 126 wrap 1")
@@ -115,7 +94,7 @@ class StateCommandTest {
         Path first = write("first", state.with(new Section.Vendor("v", "1", Octets.of(bytes))));
         bytes[99] = 1;
         Path second = write("second", state.with(new Section.Vendor("v", "1", Octets.of(bytes))));
-        Result hidden = run("state", "diff", first, second);
+        CommandResult hidden = run("state", "diff", first, second);
         assertThat(hidden.exitCode()).isEqualTo(1);
         assertThat(hidden.out()).contains("bytes that are not shown");
     }
@@ -126,13 +105,13 @@ class StateCommandTest {
 
     @Test
     void verifySaysWhatIsWrongAndWhere() throws Exception {
-        Result sound = run("state", "verify", split);
+        CommandResult sound = run("state", "verify", split);
         assertThat(sound.exitCode()).isZero();
         assertThat(sound.out()).contains("sound, final state of", "971 bytes, 7 sections");
         byte[] bytes = Files.readAllBytes(split);
         bytes[3]++;
         Path broken = Files.write(folder.resolve("broken"), bytes);
-        Result wrong = run("state", "verify", broken);
+        CommandResult wrong = run("state", "verify", broken);
         assertThat(wrong.exitCode()).isEqualTo(1);
         assertThat(wrong.out()).contains("broken: wrong: header, byte 0", "no device state");
         bytes[3]--;
@@ -142,14 +121,14 @@ class StateCommandTest {
                 .readTree(run("state", "verify", "--json", broken).out());
         assertThat(json.get("sound").asBoolean()).isFalse();
         assertThat(json.get("where").asString()).isEqualTo("trailer");
-        Result show = run("state", "show", broken);
+        CommandResult show = run("state", "show", broken);
         assertThat(show.exitCode()).isEqualTo(1);
         assertThat(show.err()).startsWith("fairlead: ").contains("broken", "was changed");
     }
 
     @Test
     void filesThatAreNoneAreNamed() throws Exception {
-        Result missing = run("state", "verify", folder.resolve("none"));
+        CommandResult missing = run("state", "verify", folder.resolve("none"));
         assertThat(missing.exitCode()).isEqualTo(1);
         assertThat(missing.err()).contains("none", "cannot be read");
         Path large = folder.resolve("large");
