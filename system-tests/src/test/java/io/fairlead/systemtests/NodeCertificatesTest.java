@@ -65,6 +65,15 @@ class NodeCertificatesTest {
             return ended.error();
         }
 
+        /** Waits for what it says to its owner; whoever it refused may be told before that. */
+        void awaitReport(String... parts) throws IOException, InterruptedException {
+            long end = System.nanoTime() + Lab.PATIENCE.toNanos();
+            while (!Stream.of(parts).allMatch(process.output()::contains) && System.nanoTime() < end) {
+                Thread.sleep(10);
+            }
+            assertThat(process.output()).contains(parts);
+        }
+
         /** It has begun no migration, in neither role. */
         void assertUntouched() throws IOException {
             Path journals = folder.resolve(name + ".state/migrations");
@@ -138,7 +147,7 @@ class NodeCertificatesTest {
         Files.writeString(both, Files.readString(both) + Files.readString(folder.resolve("ours/ca-cert.pem")));
         try (Node stranger = new Node("stranger", host)) {
             assertThat(stranger.refusal(good)).contains("refused this node's certificate");
-            assertThat(good.process.output()).contains("a connection from", "was refused");
+            good.awaitReport("a connection from", "was refused");
             assertThat(good.refusal(stranger)).contains("was issued by");
             stranger.assertUntouched();
         }
@@ -163,7 +172,7 @@ class NodeCertificatesTest {
             assertThat(address).startsWith("localhost:");
             Thread.sleep(Math.max(0, expires - System.currentTimeMillis()));
             assertThat(brief.refusal(good)).contains("refused this node's certificate");
-            assertThat(good.process.output()).contains("was refused: the other node's certificate", "expired at");
+            good.awaitReport("was refused: the other node's certificate", "expired at");
             assertThat(good.refusal(brief)).contains("expired at", "fairlead certificates create");
             brief.assertUntouched();
         }

@@ -22,6 +22,8 @@ else
     emit '{"event":"failed","reason":"no job"}'
 fi
 exec 3>&-
+# What a job left running would keep the file system from being left clean.
+kill -9 -1 2>/dev/null
 sync
 umount -a -r 2>/dev/null
 poweroff -f
