@@ -110,6 +110,15 @@ public interface VdpaDevice extends AutoCloseable {
      */
     void reset() throws IOException;
 
+    /**
+     * As {@link #reset}, for a machine that stood still and goes on as it was: its driver has noticed nothing and leaves its
+     * buffers alone. So the host's work on frozen requests is not waited for, which may hang; a request that is taken up
+     * again starts when that has ended, and others go ahead.
+     */
+    default void restart() throws IOException {
+        reset();
+    }
+
     // ---- configuration space ----
 
     /** Bytes of the configuration space. */

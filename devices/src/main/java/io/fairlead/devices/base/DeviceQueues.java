@@ -272,6 +272,16 @@ final class DeviceQueues {
     void reset(Owner owner) throws IOException {
         stop(queues, QueueRunner.Stop.FINISH, owner);
         settlement.awaitQuiet();
+        forgetDriver();
+    }
+
+    /** As {@link #reset}, and waits for nothing that the host works on: queues that start again do. */
+    void restart(Owner owner) throws IOException {
+        stop(queues, QueueRunner.Stop.FREEZE, owner);
+        forgetDriver();
+    }
+
+    private void forgetDriver() {
         settlement.reset();
         queues.forEach(queue -> queue.reset(maxSize));
         stopMode = StopMode.DRAIN;

@@ -244,6 +244,13 @@ public abstract class SoftwareDevice implements VdpaDevice {
         forgetDriver();
     }
 
+    @Override
+    public final synchronized void restart() throws IOException {
+        requireOpen();
+        queues.restart(owner);
+        forgetDriver();
+    }
+
     private void forgetDriver() {
         driverFeatures = 0;
         status.set(0);

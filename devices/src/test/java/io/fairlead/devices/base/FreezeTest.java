@@ -251,6 +251,30 @@ class FreezeTest {
     }
 
     @Test
+    void aRestartWaitsForNothingButTheRequestsThatAreTakenUp() throws IOException {
+        freezeOne();
+        QueueState state = device.queueState(0);
+        device.restart();
+        assertThat(host.working()).as("the host still works on it").containsExactly(1);
+        assertThat(device.driverFeatures()).isZero();
+        device.driverFeatures(FEATURES);
+        device.queueState(0, state);
+        device.queueInflight(0, region);
+        guest.connect(device, 0);
+        device.queueReady(0, true);
+        submit(2);
+        awaitWorking(2);
+        host.end(2);
+        awaitAnswer(2);
+        assertThat(host.begun.get()).as("not twice at a time").isEqualTo(2);
+        host.end(1);
+        await().atMost(20, SECONDS).until(() -> host.begun.get() == 3);
+        awaitWorking(1);
+        host.end(1);
+        awaitAnswer(1);
+    }
+
+    @Test
     void ownRequestsAreForgottenWhereTheQueueGoesOnElsewhere() throws IOException {
         freezeOne();
         host.end(1);

@@ -146,7 +146,7 @@ final class Session implements DeviceListener {
 
     private void handle(Request request) throws IOException, ProtocolException, GuestFaultException {
         if (resetDue && SETUP.contains(request)) {
-            resetDevice();
+            beginAgain();
         }
         switch (request) {
             case SET_FEATURES -> setFeatures(Payload.u64(connection.payload()));
@@ -261,8 +261,22 @@ final class Session implements DeviceListener {
     }
 
     private void resetDevice() throws IOException {
-        resetDue = false;
         device.reset();
+        forgetSetup();
+    }
+
+    /** A client that tells of its driver's resets, and did not, has a machine that stood still and goes on. */
+    private void beginAgain() throws IOException {
+        if (Feature.has(protocolFeatures, ProtocolFeature.RESET_DEVICE)) {
+            device.restart();
+        } else {
+            device.reset();
+        }
+        forgetSetup();
+    }
+
+    private void forgetSetup() throws IOException {
+        resetDue = false;
         rings.forget();
         log.end();
     }

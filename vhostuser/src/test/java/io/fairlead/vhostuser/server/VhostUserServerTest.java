@@ -8,7 +8,9 @@ import io.fairlead.linux.Mapping;
 import io.fairlead.linux.UnixSocket;
 import io.fairlead.vdpa.MemoryRegion;
 import io.fairlead.vdpa.MemoryTable;
+import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vhostuser.protocol.InflightBuffer;
+import io.fairlead.vhostuser.protocol.ProtocolFeature;
 import io.fairlead.vhostuser.protocol.Request;
 import io.fairlead.vhostuser.protocol.VringBase;
 import io.fairlead.virtio.BlkRequest;
@@ -20,6 +22,7 @@ import io.fairlead.virtio.QueueState;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.ValueLayout;
+import java.lang.reflect.Proxy;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -27,12 +30,14 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @Timeout(120)
@@ -170,6 +175,45 @@ class VhostUserServerTest {
                     .isZero();
             assertThat(disks.disk.status()).as("when the client goes on").isZero();
             disks.checkRead(client, client.start(16, FEATURES, VringBase.decode(base, false)), 2);
+        }
+    }
+
+    /** Only a driver's reset has to wait for the host; who does not tell of it always does. */
+    @ParameterizedTest
+    @CsvSource({"true, false, restart", "true, true, reset", "false, false, reset"})
+    void aMachineThatStoodStillIsNotReset(boolean tells, boolean driverResets, String expected) throws Exception {
+        List<String> calls = new CopyOnWriteArrayList<>();
+        try (ServedDisk disks = new ServedDisk(folder)) {
+            VdpaDevice disk = disks.unserved();
+            VdpaDevice watched = (VdpaDevice) Proxy.newProxyInstance(
+                    VdpaDevice.class.getClassLoader(), new Class<?>[] {VdpaDevice.class}, (_, method, arguments) -> {
+                        if (method.getName().equals("reset") || method.getName().equals("restart")) {
+                            calls.add(method.getName());
+                        }
+                        return method.invoke(disk, arguments);
+                    });
+            VhostUserEndpoint endpoint = disks.server.serve(watched, folder.resolve("watched.sock"));
+            try (TestClient client = new TestClient(endpoint.path())) {
+                client.negotiate(FEATURES);
+                long protocol = client.askU64(Request.GET_PROTOCOL_FEATURES);
+                client.send(
+                        Request.SET_PROTOCOL_FEATURES,
+                        0,
+                        TestClient.u64(tells ? protocol : protocol & ~ProtocolFeature.RESET_DEVICE));
+                DriverQueue queue = client.start(16, FEATURES, QueueState.initial(false));
+                disks.checkRead(client, queue, 1);
+                int base = base(client.ask(Request.GET_VRING_BASE, TestClient.state(0, 0)));
+                client.send(Request.SET_STATUS, 0, TestClient.u64(0));
+                calls.clear();
+                if (driverResets) {
+                    client.send(Request.RESET_DEVICE, 0, new byte[0]);
+                }
+                long features = FEATURES | Feature.VHOST_USER_PROTOCOL_FEATURES;
+                assertThat(client.acknowledged(Request.SET_FEATURES, TestClient.u64(features)))
+                        .isZero();
+                assertThat(calls).containsExactly(expected);
+                disks.checkRead(client, client.start(16, FEATURES, VringBase.decode(base, false)), 2);
+            }
         }
     }
 
