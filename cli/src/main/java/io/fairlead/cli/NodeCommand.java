@@ -7,6 +7,9 @@ import io.fairlead.node.MachineOption;
 import io.fairlead.node.Node;
 import io.fairlead.node.NodeDevice;
 import io.fairlead.node.NodeOptions;
+import io.fairlead.node.SourceProfiles;
+import io.fairlead.vdpa.preflight.DeviceProfile;
+import io.fairlead.virtio.DeviceId;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.net.InetAddress;
@@ -38,6 +41,8 @@ import tools.jackson.databind.node.ObjectNode;
             "when it is started again with the same --state."
         })
 final class NodeCommand implements Callable<Integer> {
+    private static final String LIKE = "like";
+
     @Option(names = "--name", paramLabel = "NAME", description = "For messages. Default: the host's name.")
     private @Nullable String name;
 
@@ -79,7 +84,10 @@ final class NodeCommand implements Callable<Integer> {
             paramLabel = "KEY=VALUE,...",
             description = {
                 "A device, as often as there are devices; as of 'fairlead serve'. name=, type= and socket= are needed.",
-                "For type=blk: " + BlkManagement.ATTRIBUTES
+                "For type=blk: " + BlkManagement.ATTRIBUTES,
+                "like=HOST:PORT makes it as the device of the same machine and name is at that node, so that the"
+                        + " machine can come from there; what is given here goes before. It is asked once and written"
+                        + " down in --state."
             })
     private List<String> devices = List.of();
 
@@ -116,9 +124,10 @@ final class NodeCommand implements Callable<Integer> {
                 ServedDevices served = new ServedDevices(threads)) {
             Map<String, NodeDevice> byName = new LinkedHashMap<>();
             for (DeviceOption option : options) {
+                Map<String, String> attributes = attributes(option, known, nodeOptions, served);
                 byName.put(
                         option.name(),
-                        served.addForNode(option.name(), option.deviceId(), option.socket(), option.attributes()));
+                        served.addForNode(option.name(), option.deviceId(), option.socket(), attributes));
             }
             try (Node node = new Node(nodeOptions, known, byName)) {
                 if (json) {
@@ -134,5 +143,37 @@ final class NodeCommand implements Callable<Integer> {
             }
         }
         return 0;
+    }
+
+    /** Those of a device, with those that another node's device has where it shall be like that. */
+    private Map<String, String> attributes(
+            DeviceOption option, List<MachineOption> machines, NodeOptions nodeOptions, ServedDevices served)
+            throws IOException {
+        Map<String, String> given = new LinkedHashMap<>(option.attributes());
+        String like = given.remove(LIKE);
+        if (like == null) {
+            return given;
+        }
+        MachineOption machine = machines.stream()
+                .filter(candidate -> candidate.devices().contains(option.name()))
+                .findFirst()
+                .orElseThrow(() -> new IllegalArgumentException(
+                        "device %s: like= needs a --machine that has the device".formatted(option.name())));
+        DeviceProfile other =
+                new SourceProfiles(nodeOptions).profile(HostPort.parse(like), machine.name(), option.name());
+        if (other.deviceId() != option.deviceId()) {
+            throw new IllegalArgumentException("device %s: it is of type %s at %s and cannot be like it as %s"
+                    .formatted(option.name(), other.type(), like, DeviceId.name(option.deviceId())));
+        }
+        Map<String, String> all = served.attributesLike(other, given);
+        if (json) {
+            ObjectNode line = new JsonMapper().createObjectNode().put("device", option.name());
+            ObjectNode taken = line.put("like", like).putObject("attributes");
+            all.forEach(taken::put);
+            System.out.println(line);
+        } else {
+            System.out.printf("device %s is like %s: %s%n", option.name(), like, all);
+        }
+        return all;
     }
 }

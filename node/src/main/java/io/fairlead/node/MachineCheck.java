@@ -115,7 +115,8 @@ record MachineCheck(List<Line> lines, boolean mayFreeze) {
         return new MachineCheck(lines, mayFreeze);
     }
 
-    private static List<String> names(Message message) throws IOException {
+    /** The devices that a description has, in the order of its blobs. */
+    static List<String> names(Message message) throws IOException {
         List<String> names = new ArrayList<>();
         message.fields().path("devices").forEach(name -> names.add(name.asString("")));
         if (names.size() != message.blobs().size()) {

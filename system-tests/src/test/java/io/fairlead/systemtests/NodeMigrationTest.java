@@ -53,7 +53,7 @@ class NodeMigrationTest {
         finish(nodes);
     }
 
-    private static void moves(TwoNodes nodes, String... more) throws Exception {
+    static void moves(TwoNodes nodes, String... more) throws Exception {
         TwoNodes.Ended ended = nodes.migrate(more).end();
         Lab.report("%s", ended.text());
         assertThat(ended.exitCode()).as(ended.text()).isZero();

@@ -23,9 +23,8 @@ class PreflightRefusalTest {
         try (TwoNodes nodes = new TwoNodes(folder, ",queues=2,queue-size=256")) {
             Path small = SoftwareDisks.emptyImage(folder.resolve("small.img"), (long) LESS_MIB << 20);
             nodes.b.node.close();
-            nodes.b.start(
-                    small,
-                    ",volume=other,block-size=4096,queues=1,queue-size=64,features=0x%x".formatted(~Feature.EVENT_IDX));
+            nodes.b.start("path=%s,volume=other,block-size=4096,queues=1,queue-size=64,features=0x%x"
+                    .formatted(small, ~Feature.EVENT_IDX));
             Guest waiting = nodes.startDestination(
                     nodes.spec().machineType("pc-q35-9.2").destination());
 

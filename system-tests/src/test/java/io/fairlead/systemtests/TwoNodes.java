@@ -109,15 +109,15 @@ final class TwoNodes implements AutoCloseable {
         }
 
         void start() throws IOException, InterruptedException {
-            start(image, attributes + ",volume=data");
+            start(file() + attributes);
         }
 
         /**
          * Starts the node with another disk than the other one's.
          *
-         * @param diskAttributes each with a comma before it
+         * @param disk what it is and where, as of {@code --device}
          */
-        void start(Path diskImage, String diskAttributes) throws IOException, InterruptedException {
+        void start(String disk) throws IOException, InterruptedException {
             node = ServeProcess.startCommand(
                     List.of(),
                     List.of(
@@ -133,8 +133,7 @@ final class TwoNodes implements AutoCloseable {
                             "--certificates",
                             folder.resolve("ca/localhost").toString(),
                             "--device",
-                            "name=disk0,type=blk,socket=%s,path=%s,locked=off%s"
-                                    .formatted(socket(), diskImage, diskAttributes),
+                            "name=disk0,type=blk,socket=%s,%s".formatted(socket(), disk),
                             "--machine",
                             "name=vm0,qmp=%s,devices=disk0".formatted(folder.resolve(name + ".qmp"))));
             long _ = node.awaitReady();
@@ -177,6 +176,15 @@ final class TwoNodes implements AutoCloseable {
         a.start();
         b.start();
         guest = startGuest();
+    }
+
+    /** The disk's file, as of {@code --device}. */
+    String file() {
+        return "path=%s,locked=off,volume=data".formatted(image);
+    }
+
+    Path image() {
+        return image;
     }
 
     private MigratingGuest startGuest() throws Exception {

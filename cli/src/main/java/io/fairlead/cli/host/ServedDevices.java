@@ -2,10 +2,11 @@ package io.fairlead.cli.host;
 
 import io.fairlead.devices.blk.BlkManagement;
 import io.fairlead.node.NodeDevice;
-import io.fairlead.vdpa.ManagementDevice;
 import io.fairlead.vdpa.Registry;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoopGroup;
+import io.fairlead.vdpa.preflight.DeviceProfile;
+import io.fairlead.vdpa.preflight.Provisioner;
 import io.fairlead.vdpa.relay.RelayDevice;
 import io.fairlead.vhostuser.client.VhostUserManagement;
 import io.fairlead.vhostuser.server.VhostUserEndpoint;
@@ -13,6 +14,7 @@ import io.fairlead.vhostuser.server.VhostUserServer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
@@ -64,9 +66,24 @@ public final class ServedDevices implements AutoCloseable {
         return new NodeDevice(create(name, deviceId, attributes), server, socket);
     }
 
+    /**
+     * Attributes of a device that shall be like another host's.
+     *
+     * @param attributes those that a user gave; they stand, whatever the other device has
+     * @return all of them
+     */
+    public Map<String, String> attributesLike(DeviceProfile other, Map<String, String> attributes) {
+        Map<String, String> all = new LinkedHashMap<>(attributes);
+        management(attributes).attributesLike(other).forEach(all::putIfAbsent);
+        return all;
+    }
+
+    private Provisioner management(Map<String, String> attributes) {
+        return attributes.containsKey(VhostUserManagement.BACKEND) ? daemons : software;
+    }
+
     private VdpaDevice create(String name, int deviceId, Map<String, String> attributes) throws IOException {
-        ManagementDevice management = attributes.containsKey(VhostUserManagement.BACKEND) ? daemons : software;
-        VdpaDevice device = registry.add(management.name(), name, deviceId, attributes);
+        VdpaDevice device = registry.add(management(attributes).name(), name, deviceId, attributes);
         return device.capabilities().contains(VdpaDevice.Capability.DIRTY_LOG)
                 ? device
                 : new RelayDevice(device, loops, RELAY_DRAIN_DEADLINE);

@@ -1,14 +1,20 @@
 package io.fairlead.devices.blk;
 
 import io.fairlead.vdpa.AttributeValue;
-import io.fairlead.vdpa.ManagementDevice;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoopGroup;
+import io.fairlead.vdpa.preflight.DeviceProfile;
+import io.fairlead.vdpa.preflight.Provisioner;
+import io.fairlead.virtio.BlkConfig;
+import io.fairlead.virtio.ConfigField;
 import io.fairlead.virtio.DeviceId;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.Set;
 
 /**
@@ -16,11 +22,13 @@ import java.util.Set;
  * (on or off), {@code queues}, {@code queue-size}, {@code serial}, {@code block-size}, {@code physical-block-size}, {@code volume}, {@code features}
  * (a number, also as 0x...), {@code delay-millis}; what they mean stands at {@link BlkSettings}.
  */
-public final class BlkManagement implements ManagementDevice {
+public final class BlkManagement implements Provisioner {
     /** The attributes that a disk has. */
     public static final String ATTRIBUTES =
             "path, read-only, direct, locked, discard, queues, queue-size, serial, block-size, physical-block-size,"
                     + " volume, features, delay-millis";
+
+    private static final int SECTOR_BYTES = 512;
 
     private final String name;
     private final EventLoopGroup loops;
@@ -48,6 +56,37 @@ public final class BlkManagement implements ManagementDevice {
                     "%s creates block devices (virtio id %d), not id %d".formatted(name, DeviceId.BLOCK, deviceId));
         }
         return BlkDevice.create(deviceName, settings(attributes), loops);
+    }
+
+    @Override
+    public Map<String, String> attributesLike(DeviceProfile other) {
+        Map<String, String> attributes = new LinkedHashMap<>();
+        attributes.put("features", "0x%x".formatted(other.deviceFeatures()));
+        attributes.put("queues", Integer.toString(other.queues().size()));
+        int largest = other.queues().stream()
+                .mapToInt(DeviceProfile.Queue::maxSize)
+                .max()
+                .orElse(0);
+        // Another vendor's need not be a power of two; ours has to be, and at least as large.
+        attributes.put("queue-size", Integer.toString(Integer.highestOneBit(Math.max(1, 2 * largest - 1))));
+        attributes.put("read-only", (other.deviceFeatures() & BlkConfig.F_RO) != 0 ? "on" : "off");
+        if (!other.identity("serial").isEmpty()) {
+            attributes.put("serial", other.identity("serial"));
+        }
+        OptionalLong block = config(other, BlkConfig.BLOCK_SIZE_BYTES);
+        block.ifPresent(bytes -> attributes.put("block-size", Long.toString(bytes)));
+        config(other, BlkConfig.PHYSICAL_BLOCK_EXP)
+                .ifPresent(exponent -> attributes.put(
+                        "physical-block-size", Long.toString(block.orElse(SECTOR_BYTES) << (exponent & 0x1f))));
+        return attributes;
+    }
+
+    private static OptionalLong config(DeviceProfile other, ConfigField field) {
+        return field.exists(other.deviceFeatures())
+                        && field.end() <= other.config().size()
+                ? OptionalLong.of(
+                        field.read(MemorySegment.ofArray(other.config().toArray())))
+                : OptionalLong.empty();
     }
 
     /** @throws IllegalArgumentException where an attribute is unknown, missing or wrong */

@@ -3,13 +3,35 @@ package io.fairlead.devices.blk;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.fairlead.vdpa.VdpaDevice;
+import io.fairlead.vdpa.loop.EventLoopGroup;
+import io.fairlead.vdpa.preflight.DeviceProfile;
+import io.fairlead.vdpa.preflight.Preflight;
+import io.fairlead.vdpa.preflight.Verdict;
+import io.fairlead.virtio.BlkConfig;
+import io.fairlead.virtio.DeviceId;
+import io.fairlead.virtio.Feature;
+import io.fairlead.virtio.parts.Octets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class BlkManagementTest {
+    private static final long SEED = 7;
+
+    /** Without these a disk does not say how it is. */
+    private static final long KEPT = Feature.VERSION_1 | BlkConfig.F_BLK_SIZE | BlkConfig.F_TOPOLOGY | BlkConfig.F_RO;
+
     @Test
     void readsAllAttributes() {
         BlkSettings settings = BlkManagement.settings(Map.of(
@@ -74,5 +96,77 @@ class BlkManagementTest {
         assertThatThrownBy(() -> BlkManagement.settings(Map.of()))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("path");
+    }
+
+    /** A disk of any shape, and one that was made with nothing but what its profile says. */
+    @Test
+    void makesADiskLikeAnother(@TempDir Path folder) throws Exception {
+        Path image = Files.write(folder.resolve("disk.img"), new byte[1 << 20]);
+        Random random = new Random(SEED);
+        try (EventLoopGroup loops = new EventLoopGroup(1)) {
+            BlkManagement management = new BlkManagement("software", loops);
+            for (int i = 0; i < 100; i++) {
+                int blockBytes = 512 << random.nextInt(4);
+                BlkSettings settings = BlkSettings.of(image)
+                        .withLocked(false)
+                        .withReadOnly(random.nextInt(4) == 0)
+                        .withDiscard(random.nextBoolean())
+                        .withQueueCount(1 + random.nextInt(8))
+                        .withQueueSize(4 << random.nextInt(8))
+                        .withSerial(random.nextBoolean() ? "" : "s" + i)
+                        .withBlockSizeBytes(blockBytes)
+                        .withPhysicalBlockSizeBytes(blockBytes << random.nextInt(3))
+                        .withFeatures(random.nextLong() | KEPT);
+                DeviceProfile wanted;
+                try (BlkDevice disk = BlkDevice.create("disk", settings, loops)) {
+                    wanted = DeviceProfile.of(disk);
+                }
+                Map<String, String> attributes = new HashMap<>(management.attributesLike(wanted));
+                attributes.put("path", image.toString());
+                attributes.put("locked", "off");
+                try (VdpaDevice made = management.add("disk", DeviceId.BLOCK, attributes)) {
+                    DeviceProfile profile = DeviceProfile.of(made);
+                    assertThat(profile.deviceFeatures()).as("%s", settings).isEqualTo(wanted.deviceFeatures());
+                    assertThat(profile.queues()).as("%s", settings).isEqualTo(wanted.queues());
+                    assertThat(Preflight.compare(wanted, profile))
+                            .as("%s", settings)
+                            .allMatch(verdict -> verdict.outcome() == Verdict.Outcome.OK);
+                }
+            }
+        }
+    }
+
+    /** Nothing that another node says is believed: the values are judged as a user's are. */
+    @Test
+    void refusesToBeLikeWhatCannotBe() {
+        BlkManagement management = new BlkManagement("software", null);
+        DeviceProfile strange = new DeviceProfile(
+                "d",
+                "",
+                DeviceId.BLOCK,
+                Feature.VERSION_1 | BlkConfig.F_BLK_SIZE | BlkConfig.F_TOPOLOGY,
+                0,
+                List.of(new DeviceProfile.Queue(100, 0)),
+                Octets.of(new byte[] {1, 2, 3}),
+                new TreeMap<>(),
+                new TreeSet<>());
+        assertThat(management.attributesLike(strange))
+                .containsEntry("queue-size", "128")
+                .doesNotContainKey("block-size");
+        byte[] config = new byte[BlkConfig.BYTES];
+        Arrays.fill(config, (byte) 0xff);
+        DeviceProfile all = new DeviceProfile(
+                "d",
+                "",
+                DeviceId.BLOCK,
+                -1,
+                0,
+                List.of(),
+                Octets.of(config),
+                new TreeMap<>(Map.of("serial", "a serial that is far too long for a disk")),
+                new TreeSet<>());
+        Map<String, String> attributes = new HashMap<>(management.attributesLike(all));
+        attributes.put("path", "/a");
+        assertThatThrownBy(() -> BlkManagement.settings(attributes)).isInstanceOf(IllegalArgumentException.class);
     }
 }

@@ -7,9 +7,7 @@ import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -66,27 +64,14 @@ public final class MigrationJournal implements Closeable {
      * @param begun what the next process needs to know
      */
     public static MigrationJournal begin(Path folder, UUID id, ObjectNode begun) throws IOException {
-        Files.createDirectories(
-                folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         Path file = folder.resolve(id + SUFFIX);
         if (Files.exists(file)) {
             throw new IOException("migration " + id + " has a journal already: " + file);
         }
         byte[] record = record(Step.BEGUN, "", begun);
-        Path unfinished = folder.resolve(id + SUFFIX + ".new");
-        Files.deleteIfExists(unfinished);
-        FileChannel channel = FileChannel.open(
-                unfinished, StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE);
-        try {
-            write(channel, Arrays.copyOf(record, FILE_BYTES), 0);
-            channel.force(true);
-            Files.move(unfinished, file, StandardCopyOption.ATOMIC_MOVE);
-            forceFolder(folder);
-            return new MigrationJournal(id, file, channel, begun, Step.BEGUN, "", record.length);
-        } catch (IOException | RuntimeException e) {
-            channel.close();
-            throw e;
-        }
+        DurableFile.write(file, Arrays.copyOf(record, FILE_BYTES));
+        FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
+        return new MigrationJournal(id, file, channel, begun, Step.BEGUN, "", record.length);
     }
 
     /** Opens all journals of a folder; what is no journal is logged and left alone. */
@@ -268,12 +253,6 @@ public final class MigrationJournal implements Closeable {
         long at = offset;
         while (buffer.hasRemaining()) {
             at += channel.write(buffer, at);
-        }
-    }
-
-    private static void forceFolder(Path folder) throws IOException {
-        try (FileChannel directory = FileChannel.open(folder, StandardOpenOption.READ)) {
-            directory.force(true);
         }
     }
 }

@@ -63,7 +63,7 @@ public final class DeviceRestore {
         SortedMap<Integer, InflightRequests> inflight = state.inflightRequests();
         if (!inflight.isEmpty() && !destination.can(VdpaDevice.Capability.INFLIGHT)) {
             reasons.add(
-                    "INFLIGHT: requests are in flight and the device cannot take them up; stop the source by DRAIN");
+                    "INFLIGHT: requests are in flight, which this device cannot take over: try again when they are answered");
         }
         for (int i = 0; i < destination.queues().size(); i++) {
             if (device.queueReady(i)) {

@@ -1,9 +1,10 @@
 package io.fairlead.vhostuser.client;
 
 import io.fairlead.vdpa.AttributeValue;
-import io.fairlead.vdpa.ManagementDevice;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoopGroup;
+import io.fairlead.vdpa.preflight.DeviceProfile;
+import io.fairlead.vdpa.preflight.Provisioner;
 import java.io.IOException;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -18,7 +19,7 @@ import java.util.stream.IntStream;
  * queue-size}, {@code config-bytes}, {@code dirty-log} (on or off), {@code features} (a number, also as 0x...), and what the device stands for: {@code volume}, {@code
  * serial}, {@code tag}, {@code mac}. What they mean stands at {@link VhostUserBackendSettings}.
  */
-public final class VhostUserManagement implements ManagementDevice {
+public final class VhostUserManagement implements Provisioner {
     /** The attributes that such a device has. */
     public static final String ATTRIBUTES =
             "backend, queues, queue-size, config-bytes, dirty-log, features, volume, serial, tag, mac";
@@ -52,6 +53,12 @@ public final class VhostUserManagement implements ManagementDevice {
     @Override
     public VdpaDevice add(String deviceName, int deviceId, Map<String, String> attributes) throws IOException {
         return VhostUserBackend.connect(deviceName, settings(deviceId, attributes), loops.next());
+    }
+
+    /** Its features; the rest is the daemon's. */
+    @Override
+    public Map<String, String> attributesLike(DeviceProfile other) {
+        return Map.of("features", "0x%x".formatted(other.deviceFeatures()));
     }
 
     /** @throws IllegalArgumentException where an attribute is unknown, missing or wrong */
