@@ -117,7 +117,7 @@ class DeviceRestoreTest {
         refused(
                 state,
                 new RecordingDevice(with(blk, blk.config(), blk.identity(), new TreeSet<>(List.of("QUEUE_STATE")))),
-                "cannot take them up");
+                "cannot take over");
         RecordingDevice running = new RecordingDevice(blk);
         running.running.add(1);
         refused(state, running, "queue 1 is running");
