@@ -4,6 +4,8 @@ module io.fairlead.devices {
     requires transitive io.fairlead.vdpa;
     requires org.slf4j;
 
+    exports io.fairlead.devices.all;
     exports io.fairlead.devices.base;
     exports io.fairlead.devices.blk;
+    exports io.fairlead.devices.rng;
 }

@@ -1,7 +1,7 @@
 package io.fairlead.cli;
 
 import io.fairlead.cli.host.ServedDevices;
-import io.fairlead.devices.blk.BlkManagement;
+import io.fairlead.devices.all.SoftwareManagement;
 import io.fairlead.node.HostPort;
 import io.fairlead.node.MachineOption;
 import io.fairlead.node.Node;
@@ -84,7 +84,7 @@ final class NodeCommand implements Callable<Integer> {
             paramLabel = "KEY=VALUE,...",
             description = {
                 "A device, as often as there are devices; as of 'fairlead serve'. name=, type= and socket= are needed.",
-                "For type=blk: " + BlkManagement.ATTRIBUTES,
+                SoftwareManagement.HELP,
                 "like=HOST:PORT makes it as the device of the same machine and name is at that node, so that the"
                         + " machine can come from there; what is given here goes before. It is asked once and written"
                         + " down in --state."

@@ -1,7 +1,7 @@
 package io.fairlead.cli;
 
 import io.fairlead.cli.host.ServedDevices;
-import io.fairlead.devices.blk.BlkManagement;
+import io.fairlead.devices.all.SoftwareManagement;
 import io.fairlead.vdpa.DeviceStatistics;
 import io.fairlead.vdpa.QueueStatistics;
 import io.fairlead.vdpa.Registry;
@@ -50,7 +50,7 @@ final class ServeCommand implements Callable<Integer> {
             description = {
                 "A device, as often as there are devices. name=, type= and socket= are needed; a comma in a value is"
                         + " doubled.",
-                "For type=blk: " + BlkManagement.ATTRIBUTES,
+                SoftwareManagement.HELP,
                 "With backend=SOCKET, the device of any type that another daemon serves there: "
                         + VhostUserManagement.ATTRIBUTES
             })

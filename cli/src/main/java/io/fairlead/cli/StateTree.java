@@ -181,6 +181,10 @@ final class StateTree {
                                 .put("class", command.commandClass())
                                 .put("command", command.command())
                                 .put("data", command.data().toHex()));
+            case Section.TypeState type ->
+                root.putObject("typeState")
+                        .put("bytes", type.data().size())
+                        .put("data", type.data().toString());
             case Section.Vendor vendor ->
                 root.putObject("vendor")
                         .put("vendor", vendor.vendor())

@@ -2,7 +2,7 @@ package io.fairlead.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.fairlead.devices.blk.BlkManagement;
+import io.fairlead.devices.all.SoftwareManagement;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoopGroup;
 import io.fairlead.vdpa.state.DeviceSnapshot;
@@ -147,7 +147,7 @@ class StateCommandTest {
             file.setLength(1 << 20);
         }
         try (EventLoopGroup loops = new EventLoopGroup(1);
-                VdpaDevice disk = new BlkManagement("software", loops)
+                VdpaDevice disk = new SoftwareManagement("software", loops)
                         .add("disk0", DeviceId.BLOCK, Map.of("path", image.toString(), "queues", "2"))) {
             Path state = write("disk", DeviceSnapshot.take(disk, new UUID(1, 2), 0, true));
             assertThat(run("state", "verify", state).exitCode()).isZero();

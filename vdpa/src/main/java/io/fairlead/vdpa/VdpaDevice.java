@@ -3,8 +3,11 @@ package io.fairlead.vdpa;
 import io.fairlead.linux.EventFd;
 import io.fairlead.virtio.InflightRequests;
 import io.fairlead.virtio.QueueState;
+import io.fairlead.virtio.parts.ControlCommand;
+import io.fairlead.virtio.parts.Octets;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
@@ -230,6 +233,45 @@ public interface VdpaDevice extends AutoCloseable {
      * @throws IllegalArgumentException where no queue of this device can have left such requests
      */
     void carryOver(int queue, InflightRequests requests, CompletionStage<Void> settled) throws IOException;
+
+    /**
+     * What the driver set by a control queue, as the commands that bring a device after a reset to the same state (network
+     * devices; virtio 1.4, 5.1.6.5). Without queues that run; empty for devices without such a queue.
+     */
+    default List<ControlCommand> controlCommands() throws IOException {
+        return List.of();
+    }
+
+    /**
+     * Takes what a driver set at another device, before the queues start; forgotten at {@link #reset}.
+     *
+     * @throws StateMismatchException where the device cannot take one of them; nothing is changed then
+     */
+    default void controlCommands(List<ControlCommand> commands) throws IOException {
+        if (!commands.isEmpty()) {
+            throw new StateMismatchException(name() + " has no control queue");
+        }
+    }
+
+    /**
+     * What a device of this type keeps for its driver beyond rings, configuration and control commands, such as the open
+     * files of a file system: in the type's own layout, bounded, with its own version first, readable by any device of the
+     * type. Without queues that run; empty where there is nothing.
+     */
+    default Octets typeState() throws IOException {
+        return Octets.EMPTY;
+    }
+
+    /**
+     * Takes what another device of the type kept, before the queues start; forgotten at {@link #reset}.
+     *
+     * @throws StateMismatchException where the device cannot take it; nothing is changed then
+     */
+    default void typeState(Octets state) throws IOException {
+        if (state.size() > 0) {
+            throw new StateMismatchException(name() + " keeps no state of its type");
+        }
+    }
 
     /**
      * Marks every page written from the return of this call on; null switches it off. Needs DIRTY_LOG. The log stays the

@@ -1,10 +1,11 @@
 package io.fairlead.bench.blk;
 
-import io.fairlead.devices.blk.BlkManagement;
+import io.fairlead.devices.all.SoftwareManagement;
 import io.fairlead.vdpa.Registry;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoopGroup;
 import io.fairlead.vhostuser.server.VhostUserServer;
+import io.fairlead.virtio.DeviceId;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
@@ -19,7 +20,7 @@ final class TestServe {
         EventLoopGroup loops = new EventLoopGroup(Runtime.getRuntime().availableProcessors());
         Registry registry = new Registry();
         VhostUserServer server = new VhostUserServer();
-        BlkManagement management = new BlkManagement("software", loops);
+        SoftwareManagement management = new SoftwareManagement("software", loops);
         registry.register(management);
         boolean json = List.of(arguments).contains("--json");
         for (int i = json ? 3 : 2; i < arguments.length; i += 2) {
@@ -31,8 +32,7 @@ final class TestServe {
             String name = attributes.remove("name");
             attributes.remove("type");
             Path socket = Path.of(attributes.remove("socket"));
-            VdpaDevice device = registry.add(
-                    management.name(), name, management.deviceIds().iterator().next(), attributes);
+            VdpaDevice device = registry.add(management.name(), name, DeviceId.BLOCK, attributes);
             server.serve(device, socket);
         }
         System.out.println(json ? "{\"ready\":true}" : "ready");

@@ -1,6 +1,6 @@
 package io.fairlead.cli.host;
 
-import io.fairlead.devices.blk.BlkManagement;
+import io.fairlead.devices.all.SoftwareManagement;
 import io.fairlead.node.NodeDevice;
 import io.fairlead.vdpa.Registry;
 import io.fairlead.vdpa.VdpaDevice;
@@ -27,7 +27,7 @@ public final class ServedDevices implements AutoCloseable {
 
     private final EventLoopGroup loops;
     private final Registry registry = new Registry();
-    private final BlkManagement software;
+    private final SoftwareManagement software;
     private final VhostUserManagement daemons;
     private final VhostUserServer server;
 
@@ -35,7 +35,7 @@ public final class ServedDevices implements AutoCloseable {
     public ServedDevices(int threads) throws IOException {
         loops = new EventLoopGroup(threads);
         try {
-            software = new BlkManagement("software", loops);
+            software = new SoftwareManagement("software", loops);
             daemons = new VhostUserManagement("vhost-user", loops);
             registry.register(software);
             registry.register(daemons);

@@ -1,6 +1,6 @@
 package io.fairlead.devices.blk;
 
-import io.fairlead.virtio.Feature;
+import io.fairlead.devices.base.RingSettings;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.function.Consumer;
@@ -51,9 +51,7 @@ public record BlkSettings(
         if (queueCount < 1 || queueCount > MAX_QUEUES) {
             throw new IllegalArgumentException("queues: %d is not in 1..%d".formatted(queueCount, MAX_QUEUES));
         }
-        if (queueSize < 4 || queueSize > 32768 || Integer.bitCount(queueSize) != 1) {
-            throw new IllegalArgumentException("queue-size: %d is not a power of two in 4..32768".formatted(queueSize));
-        }
+        var _ = new RingSettings(queueSize, features);
         if (serial.length() > MAX_SERIAL_CHARACTERS
                 || !StandardCharsets.US_ASCII.newEncoder().canEncode(serial)
                 || serial.chars().anyMatch(Character::isISOControl)) {
@@ -75,11 +73,6 @@ public record BlkSettings(
         if (volume.length() > MAX_VOLUME_CHARACTERS || volume.chars().anyMatch(Character::isISOControl)) {
             throw new IllegalArgumentException(
                     "volume: '%s' is not at most %d printable characters".formatted(volume, MAX_VOLUME_CHARACTERS));
-        }
-        if (!Feature.has(features, Feature.VERSION_1)) {
-            throw new IllegalArgumentException(
-                    "features: 0x%x lacks VERSION_1 (0x%x), without which no driver can use the device"
-                            .formatted(features, Feature.VERSION_1));
         }
         if (delayMillis < 0 || delayMillis > MAX_DELAY_MILLIS) {
             throw new IllegalArgumentException(

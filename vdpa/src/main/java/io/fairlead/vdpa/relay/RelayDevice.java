@@ -13,6 +13,8 @@ import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.GuestFaultException;
 import io.fairlead.virtio.InflightRequests;
 import io.fairlead.virtio.QueueState;
+import io.fairlead.virtio.parts.ControlCommand;
+import io.fairlead.virtio.parts.Octets;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
@@ -437,6 +439,26 @@ public final class RelayDevice implements VdpaDevice {
         RelayQueue settings = requireNotReady(queue);
         settings.carried = requests;
         settings.carriedSettled = settledElsewhere;
+    }
+
+    @Override
+    public synchronized List<ControlCommand> controlCommands() throws IOException {
+        return device.controlCommands();
+    }
+
+    @Override
+    public synchronized void controlCommands(List<ControlCommand> commands) throws IOException {
+        device.controlCommands(commands);
+    }
+
+    @Override
+    public synchronized Octets typeState() throws IOException {
+        return device.typeState();
+    }
+
+    @Override
+    public synchronized void typeState(Octets state) throws IOException {
+        device.typeState(state);
     }
 
     private RelayQueue settings(int queue) {

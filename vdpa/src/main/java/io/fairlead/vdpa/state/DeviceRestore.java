@@ -1,10 +1,12 @@
 package io.fairlead.vdpa.state;
 
+import io.fairlead.vdpa.StateMismatchException;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.preflight.DeviceProfile;
 import io.fairlead.vdpa.preflight.Preflight;
 import io.fairlead.vdpa.preflight.Verdict;
 import io.fairlead.virtio.InflightRequests;
+import io.fairlead.virtio.parts.ControlCommand;
 import io.fairlead.virtio.parts.Octets;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -57,9 +59,6 @@ public final class DeviceRestore {
         if (state.section(Section.Completed.class).isPresent()) {
             reasons.add("COMPLETED: requests are done and not in the used ring, which no device here can put there");
         }
-        if (state.section(Section.ControlState.class).isPresent()) {
-            reasons.add("CVQ: the state of a control queue, which no device here can take");
-        }
         SortedMap<Integer, InflightRequests> inflight = state.inflightRequests();
         if (!inflight.isEmpty() && !destination.can(VdpaDevice.Capability.INFLIGHT)) {
             reasons.add(
@@ -83,7 +82,7 @@ public final class DeviceRestore {
 
     /**
      * Validates all and then gives the device what it needs: the bytes of the configuration space that the driver wrote,
-     * and the requests in flight. Of a provisional state nothing is taken over, it is only validated.
+     * the requests in flight, and what the driver set by a control queue or the type keeps. Of a provisional state nothing is taken over, it is only validated.
      *
      * @param settledElsewhere completed when the source works on no request in flight any more
      * @param identity what a user says that the device stands for and the device itself does not know
@@ -108,6 +107,26 @@ public final class DeviceRestore {
                         () -> device.carryOver(index, InflightRequests.none(), CompletableFuture.completedStage(null)));
                 device.carryOver(index, queue.getValue(), settledElsewhere);
             }
+            List<ControlCommand> commands = state.section(Section.ControlState.class)
+                    .map(Section.ControlState::commands)
+                    .orElse(List.of());
+            if (!commands.isEmpty()) {
+                done.push(() -> device.controlCommands(List.of()));
+                device.controlCommands(commands);
+            }
+            Octets typeState = state.section(Section.TypeState.class)
+                    .map(Section.TypeState::data)
+                    .orElse(Octets.EMPTY);
+            if (typeState.size() > 0) {
+                done.push(() -> device.typeState(Octets.EMPTY));
+                device.typeState(typeState);
+            }
+        } catch (StateMismatchException e) {
+            undo(done, e);
+            StateRefusedException refused =
+                    new StateRefusedException(device.name(), List.of(String.valueOf(e.getMessage())));
+            refused.addSuppressed(e);
+            throw refused;
         } catch (IOException | RuntimeException e) {
             undo(done, e);
             throw new IOException("%s could not take the state over: %s".formatted(device.name(), e.getMessage()), e);

@@ -5,8 +5,10 @@ import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.preflight.ConfigCopy;
 import io.fairlead.vdpa.preflight.DeviceProfile;
 import io.fairlead.virtio.InflightRequests;
+import io.fairlead.virtio.parts.ControlCommand;
 import io.fairlead.virtio.parts.DevicePart;
 import io.fairlead.virtio.parts.DeviceParts;
+import io.fairlead.virtio.parts.Octets;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -49,6 +51,10 @@ public final class DeviceSnapshot {
         if (!inflight.isEmpty()) {
             sections.add(new Section.Inflight(inflight));
         }
+        List<ControlCommand> commands = isFinal ? device.controlCommands() : List.of();
+        if (!commands.isEmpty()) {
+            sections.add(new Section.ControlState(commands));
+        }
         sections.add(new Section.Identity(profile.identity()));
         sections.add(new Section.Caps(profile));
         List<Section.QueueCounters> counters = device.statistics().queues().stream()
@@ -56,6 +62,10 @@ public final class DeviceSnapshot {
                 .toList();
         if (counters.size() == profile.queues().size()) {
             sections.add(new Section.Statistics(counters));
+        }
+        Octets typeState = isFinal ? device.typeState() : Octets.EMPTY;
+        if (typeState.size() > 0) {
+            sections.add(new Section.TypeState(typeState));
         }
         try {
             return DeviceState.of(new StateHeader(isFinal, epoch, profile.deviceId(), uuid), sections);

@@ -4,6 +4,7 @@ import io.fairlead.vdpa.QueueStatistics;
 import io.fairlead.vdpa.preflight.DeviceProfile;
 import io.fairlead.virtio.InflightRequests;
 import io.fairlead.virtio.QueueState;
+import io.fairlead.virtio.parts.ControlCommand;
 import io.fairlead.virtio.parts.DeviceParts;
 import io.fairlead.virtio.parts.Octets;
 import java.util.Collections;
@@ -24,6 +25,7 @@ public sealed interface Section {
     int VENDOR = 8;
     int CAPS = 9;
     int STATS = 10;
+    int TYPE = 11;
 
     /** The number that the format has for it. */
     int kind();
@@ -56,6 +58,7 @@ public sealed interface Section {
             case VENDOR -> "VENDOR";
             case CAPS -> "CAPS";
             case STATS -> "STATS";
+            case TYPE -> "TYPE";
             default -> "kind " + kind;
         };
     }
@@ -143,9 +146,6 @@ public sealed interface Section {
         }
     }
 
-    /** A command of the network device's control queue (virtio 1.4, 5.1.6.5). */
-    record ControlCommand(int commandClass, int command, Octets data) {}
-
     /** What a driver set by the control queue: the commands that bring a device after a reset to the same state. */
     record ControlState(List<ControlCommand> commands) implements Section {
         public ControlState {
@@ -231,6 +231,14 @@ public sealed interface Section {
         @Override
         public boolean optional() {
             return true;
+        }
+    }
+
+    /** What devices of one virtio type keep beyond all that, see {@link io.fairlead.vdpa.VdpaDevice#typeState()}. */
+    record TypeState(Octets data) implements Section {
+        @Override
+        public int kind() {
+            return TYPE;
         }
     }
 

@@ -5,6 +5,7 @@ import io.fairlead.vdpa.preflight.DeviceProfile;
 import io.fairlead.virtio.InflightRequests;
 import io.fairlead.virtio.QueueState;
 import io.fairlead.virtio.RingLayout;
+import io.fairlead.virtio.parts.ControlCommand;
 import io.fairlead.virtio.parts.DeviceParts;
 import io.fairlead.virtio.parts.DevicePartsException;
 import java.lang.foreign.MemorySegment;
@@ -33,6 +34,7 @@ import java.util.TreeSet;
  * CAPS       text name; text vendor; u32 device id; u64 device features; u64 driver features;
  *            u32 count { u16 largest size; u16 size in use; } u32 bytes; u8 config[bytes];
  *            IDENTITY; u32 count { text capability; }             // by ascending name
+ * TYPE       u8 data[...];                                        // as the type has it
  * STATS      u32 count { u64 kicks, signals, requests, failed, read bytes, written bytes, guest faults; }
  * </pre>
  */
@@ -59,7 +61,7 @@ final class SectionDecoder {
 
     /** Whether there is a layout of a kind and version here. */
     static boolean knows(int kind, int version) {
-        return kind >= Section.PARTS && kind <= Section.STATS && version == 1;
+        return kind >= Section.PARTS && kind <= Section.TYPE && version == 1;
     }
 
     /** Reads a section that {@link #knows} says yes to, to its last byte. */
@@ -76,6 +78,7 @@ final class SectionDecoder {
             case Section.VENDOR -> new Section.Vendor(in.text(), in.text(), in.octets(decoder.length("bytes")));
             case Section.CAPS -> new Section.Caps(decoder.profile());
             case Section.STATS -> decoder.statistics();
+            case Section.TYPE -> new Section.TypeState(in.octets(in.remaining()));
             default -> throw in.wrong("kind %d is unknown".formatted(kind));
         };
         in.end();
@@ -192,12 +195,12 @@ final class SectionDecoder {
 
     private Section control() throws StateFormatException {
         int count = in.count(MAX_CONTROL_COMMANDS, COMMAND_HEADER_BYTES, "commands");
-        List<Section.ControlCommand> commands = new ArrayList<>(count);
+        List<ControlCommand> commands = new ArrayList<>(count);
         for (int i = 0; i < count; i++) {
             int commandClass = in.u8();
             int command = in.u8();
             in.zero(2);
-            commands.add(new Section.ControlCommand(commandClass, command, in.octets(length("bytes"))));
+            commands.add(new ControlCommand(commandClass, command, in.octets(length("bytes"))));
         }
         return new Section.ControlState(commands);
     }

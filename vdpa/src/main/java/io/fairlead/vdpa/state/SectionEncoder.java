@@ -3,6 +3,7 @@ package io.fairlead.vdpa.state;
 import io.fairlead.vdpa.preflight.DeviceProfile;
 import io.fairlead.virtio.InflightRequests;
 import io.fairlead.virtio.QueueState;
+import io.fairlead.virtio.parts.ControlCommand;
 import java.util.Map;
 import java.util.SortedMap;
 
@@ -32,6 +33,7 @@ final class SectionEncoder {
             }
             case Section.Caps caps -> profile(caps.profile(), out);
             case Section.Statistics statistics -> statistics(statistics, out);
+            case Section.TypeState type -> out.octets(type.data());
             case Section.Unknown unknown -> out.octets(unknown.data());
         }
     }
@@ -113,7 +115,7 @@ final class SectionEncoder {
 
     private static void control(Section.ControlState control, StateWriter out) throws StateFormatException {
         out.u32(control.commands().size());
-        for (Section.ControlCommand command : control.commands()) {
+        for (ControlCommand command : control.commands()) {
             out.u8(command.commandClass());
             out.u8(command.command());
             out.u16(0);

@@ -79,7 +79,8 @@ final class StateRules {
             last = section.kind();
             boolean ofStopped = section instanceof Section.QueueRuns
                     || section instanceof Section.Inflight
-                    || section instanceof Section.Completed;
+                    || section instanceof Section.Completed
+                    || section instanceof Section.TypeState;
             if (ofStopped && !header.isFinal()) {
                 throw wrong(section.name() + " section", "a provisional state has none: the device may have run");
             }

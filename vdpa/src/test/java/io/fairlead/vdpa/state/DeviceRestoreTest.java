@@ -21,6 +21,8 @@ import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 
 class DeviceRestoreTest {
+    private static final Octets KEPT = Octets.of((byte) 1, (byte) 2);
+
     private static final CompletableFuture<Void> NEVER_SETTLED = new CompletableFuture<>();
 
     /** A disk whose driver switched to write-through, with requests in flight in both queues. */
@@ -121,7 +123,37 @@ class DeviceRestoreTest {
         RecordingDevice running = new RecordingDevice(blk);
         running.running.add(1);
         refused(state, running, "queue 1 is running");
-        refused(States.net(), RecordingDevice.of(States.net()), "control queue");
+    }
+
+    @Test
+    void controlCommandsAndWhatTheTypeKeepsGoAlong() throws Exception {
+        DeviceState state = States.net().with(new Section.TypeState(KEPT));
+        RecordingDevice source = RecordingDevice.of(state);
+        source.commands =
+                state.section(Section.ControlState.class).orElseThrow().commands();
+        source.typeState = KEPT;
+        DeviceState taken = DeviceSnapshot.take(source.device(), States.DEVICE, 7, true);
+        assertThat(DeviceState.decode(taken.encode())).isEqualTo(taken);
+        assertThat(DeviceSnapshot.take(source.device(), States.DEVICE, 7, false).sections())
+                .as("of a device that may run")
+                .noneMatch(section -> section instanceof Section.TypeState || section instanceof Section.ControlState);
+
+        RecordingDevice device = RecordingDevice.of(States.net());
+        DeviceRestore.apply(taken, device.device(), NEVER_SETTLED);
+        assertThat(device.commands).isEqualTo(source.commands);
+        assertThat(device.typeState).isEqualTo(KEPT);
+    }
+
+    @Test
+    void whatTheTypeCannotTakeIsRefusedAndTheRestUndone() throws Exception {
+        DeviceState state = States.net().with(new Section.TypeState(KEPT));
+        RecordingDevice device = RecordingDevice.of(States.net());
+        device.mismatch = "file 7 is not there";
+        assertThatThrownBy(() -> DeviceRestore.apply(state, device.device(), NEVER_SETTLED))
+                .isInstanceOf(StateRefusedException.class)
+                .hasMessageContainingAll("nic0", "file 7 is not there");
+        assertThat(device.commands).isEmpty();
+        assertThat(device.typeState).isEqualTo(Octets.EMPTY);
     }
 
     @Test

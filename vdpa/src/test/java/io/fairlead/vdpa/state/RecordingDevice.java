@@ -2,10 +2,13 @@ package io.fairlead.vdpa.state;
 
 import io.fairlead.vdpa.DeviceStatistics;
 import io.fairlead.vdpa.QueueSetup;
+import io.fairlead.vdpa.StateMismatchException;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.preflight.DeviceProfile;
 import io.fairlead.virtio.InflightRequests;
 import io.fairlead.virtio.QueueState;
+import io.fairlead.virtio.parts.ControlCommand;
+import io.fairlead.virtio.parts.Octets;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.reflect.Method;
@@ -28,6 +31,11 @@ final class RecordingDevice {
     final Map<Integer, QueueState> states = new HashMap<>();
     final Set<Integer> running = new HashSet<>();
     final byte[] config;
+    List<ControlCommand> commands = List.of();
+    Octets typeState = Octets.EMPTY;
+
+    /** What it says against a type's state; null where it takes it. */
+    String mismatch;
 
     /** Reading the configuration space changes it, so many times. */
     int restlessReadings;
@@ -88,6 +96,8 @@ final class RecordingDevice {
                 yield states.get((int) arguments[0]);
             }
             case "inflightRequests1" -> inflight.getOrDefault((int) arguments[0], InflightRequests.none());
+            case "controlCommands0" -> commands;
+            case "typeState0" -> typeState;
             case "configByteCount0" -> config.length;
             case "configGeneration0" -> generation;
             case "readConfig2" -> {
@@ -119,6 +129,13 @@ final class RecordingDevice {
                 MemorySegment source = (MemorySegment) arguments[1];
                 MemorySegment.copy(source, 0, MemorySegment.ofArray(config), (int) arguments[0], source.byteSize());
             }
+            case "controlCommands" -> commands = stream((List<?>) arguments[0]);
+            case "typeState" -> {
+                if (mismatch != null && ((Octets) arguments[0]).size() > 0) {
+                    throw new StateMismatchException(mismatch);
+                }
+                typeState = (Octets) arguments[0];
+            }
             case "carryOver" -> {
                 if (((InflightRequests) arguments[1]).isEmpty()) {
                     carried.remove((int) arguments[0]);
@@ -128,5 +145,9 @@ final class RecordingDevice {
             }
             default -> throw new AssertionError(method + " is not to be called");
         }
+    }
+
+    private static List<ControlCommand> stream(List<?> commands) {
+        return commands.stream().map(ControlCommand.class::cast).toList();
     }
 }

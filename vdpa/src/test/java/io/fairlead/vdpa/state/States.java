@@ -9,6 +9,7 @@ import io.fairlead.virtio.InflightRequests;
 import io.fairlead.virtio.NetConfig;
 import io.fairlead.virtio.QueueState;
 import io.fairlead.virtio.RingLayout;
+import io.fairlead.virtio.parts.ControlCommand;
 import io.fairlead.virtio.parts.DevicePart;
 import io.fairlead.virtio.parts.DeviceParts;
 import io.fairlead.virtio.parts.Octets;
@@ -114,7 +115,7 @@ final class States {
                 new Section.QueueRuns(List.of(
                         new Section.QueueRun(0, new QueueState.Split(3, 3)),
                         new Section.QueueRun(1, new QueueState.Split(65535, 65535)))));
-        sections.add(3, new Section.ControlState(List.of(new Section.ControlCommand(0, 1, Octets.of((byte) 1)))));
+        sections.add(3, new Section.ControlState(List.of(new ControlCommand(0, 1, Octets.of((byte) 1)))));
         sections.add(5, new Section.Vendor("example", "2.1", Octets.of((byte) 0xde, (byte) 0xad)));
         sections.add(new Section.Unknown(0x7001, 3, Octets.of((byte) 1, (byte) 2, (byte) 3)));
         return DeviceState.of(new StateHeader(true, 7, DeviceId.NET, DEVICE), sections);

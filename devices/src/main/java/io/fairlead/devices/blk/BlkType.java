@@ -1,10 +1,11 @@
 package io.fairlead.devices.blk;
 
+import io.fairlead.devices.base.RingSettings;
+import io.fairlead.devices.base.SoftwareType;
 import io.fairlead.vdpa.AttributeValue;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoopGroup;
 import io.fairlead.vdpa.preflight.DeviceProfile;
-import io.fairlead.vdpa.preflight.Provisioner;
 import io.fairlead.virtio.BlkConfig;
 import io.fairlead.virtio.ConfigField;
 import io.fairlead.virtio.DeviceId;
@@ -12,17 +13,15 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.OptionalLong;
-import java.util.Set;
 
 /**
  * Creates disks. Attributes: {@code path} (needed), {@code read-only}, {@code direct}, {@code locked}, {@code discard}
  * (on or off), {@code queues}, {@code queue-size}, {@code serial}, {@code block-size}, {@code physical-block-size}, {@code volume}, {@code features}
  * (a number, also as 0x...), {@code delay-millis}; what they mean stands at {@link BlkSettings}.
  */
-public final class BlkManagement implements Provisioner {
+public final class BlkType implements SoftwareType {
     /** The attributes that a disk has. */
     public static final String ATTRIBUTES =
             "path, read-only, direct, locked, discard, queues, queue-size, serial, block-size, physical-block-size,"
@@ -30,45 +29,28 @@ public final class BlkManagement implements Provisioner {
 
     private static final int SECTOR_BYTES = 512;
 
-    private final String name;
-    private final EventLoopGroup loops;
+    /** Knows the type; has no state. */
+    public BlkType() {}
 
-    /** @param loops serve all disks; closed by their owner after the disks */
-    public BlkManagement(String name, EventLoopGroup loops) {
-        this.name = name;
-        this.loops = loops;
+    @Override
+    public int deviceId() {
+        return DeviceId.BLOCK;
     }
 
     @Override
-    public String name() {
-        return name;
+    public String attributes() {
+        return ATTRIBUTES;
     }
 
     @Override
-    public Set<Integer> deviceIds() {
-        return Set.of(DeviceId.BLOCK);
-    }
-
-    @Override
-    public VdpaDevice add(String deviceName, int deviceId, Map<String, String> attributes) throws IOException {
-        if (deviceId != DeviceId.BLOCK) {
-            throw new IllegalArgumentException(
-                    "%s creates block devices (virtio id %d), not id %d".formatted(name, DeviceId.BLOCK, deviceId));
-        }
-        return BlkDevice.create(deviceName, settings(attributes), loops);
+    public VdpaDevice create(String name, Map<String, String> attributes, EventLoopGroup loops) throws IOException {
+        return BlkDevice.create(name, settings(attributes), loops);
     }
 
     @Override
     public Map<String, String> attributesLike(DeviceProfile other) {
-        Map<String, String> attributes = new LinkedHashMap<>();
-        attributes.put("features", "0x%x".formatted(other.deviceFeatures()));
+        Map<String, String> attributes = RingSettings.like(other);
         attributes.put("queues", Integer.toString(other.queues().size()));
-        int largest = other.queues().stream()
-                .mapToInt(DeviceProfile.Queue::maxSize)
-                .max()
-                .orElse(0);
-        // Another vendor's need not be a power of two; ours has to be, and at least as large.
-        attributes.put("queue-size", Integer.toString(Integer.highestOneBit(Math.max(1, 2 * largest - 1))));
         attributes.put("read-only", (other.deviceFeatures() & BlkConfig.F_RO) != 0 ? "on" : "off");
         if (!other.identity("serial").isEmpty()) {
             attributes.put("serial", other.identity("serial"));

@@ -26,7 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-class BlkManagementTest {
+class BlkTypeTest {
     private static final long SEED = 7;
 
     /** Without these a disk does not say how it is. */
@@ -34,7 +34,7 @@ class BlkManagementTest {
 
     @Test
     void readsAllAttributes() {
-        BlkSettings settings = BlkManagement.settings(Map.of(
+        BlkSettings settings = BlkType.settings(Map.of(
                 "path",
                 "/a",
                 "read-only",
@@ -55,18 +55,17 @@ class BlkManagementTest {
                 "4096"));
         assertThat(settings)
                 .isEqualTo(new BlkSettings(Path.of("/a"), true, true, false, 4, 512, "x", 4096, 0, false, "", -1, 0));
-        assertThat(BlkManagement.settings(Map.of("path", "/a", "volume", "db 7", "features", "0x8000000100000000")))
+        assertThat(BlkType.settings(Map.of("path", "/a", "volume", "db 7", "features", "0x8000000100000000")))
                 .isEqualTo(BlkSettings.of(Path.of("/a")).withVolume("db 7").withFeatures(1L << 32 | 1L << 63));
-        assertThat(BlkManagement.settings(Map.of("path", "/a", "features", "4294967297"))
+        assertThat(BlkType.settings(Map.of("path", "/a", "features", "4294967297"))
                         .features())
                 .isEqualTo(1L << 32 | 1);
-        assertThat(BlkManagement.settings(Map.of("path", "/a", "physical-block-size", "8192"))
+        assertThat(BlkType.settings(Map.of("path", "/a", "physical-block-size", "8192"))
                         .physicalBlockSizeBytes())
                 .isEqualTo(8192);
-        assertThat(BlkManagement.settings(Map.of("path", "/a", "delay-millis", "30"))
-                        .delayMillis())
+        assertThat(BlkType.settings(Map.of("path", "/a", "delay-millis", "30")).delayMillis())
                 .isEqualTo(30);
-        assertThat(BlkManagement.settings(Map.of("path", "/a"))).isEqualTo(BlkSettings.of(Path.of("/a")));
+        assertThat(BlkType.settings(Map.of("path", "/a"))).isEqualTo(BlkSettings.of(Path.of("/a")));
     }
 
     @ParameterizedTest
@@ -85,7 +84,7 @@ class BlkManagementTest {
         "colour, red, 'it has: path, read-only'",
     })
     void saysWhatIsWrong(String key, String value, String hint) {
-        assertThatThrownBy(() -> BlkManagement.settings(Map.of("path", "/a", key, value)))
+        assertThatThrownBy(() -> BlkType.settings(Map.of("path", "/a", key, value)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining(key)
                 .hasMessageContaining(hint);
@@ -93,7 +92,7 @@ class BlkManagementTest {
 
     @Test
     void needsAPath() {
-        assertThatThrownBy(() -> BlkManagement.settings(Map.of()))
+        assertThatThrownBy(() -> BlkType.settings(Map.of()))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("path");
     }
@@ -104,7 +103,7 @@ class BlkManagementTest {
         Path image = Files.write(folder.resolve("disk.img"), new byte[1 << 20]);
         Random random = new Random(SEED);
         try (EventLoopGroup loops = new EventLoopGroup(1)) {
-            BlkManagement management = new BlkManagement("software", loops);
+            BlkType type = new BlkType();
             for (int i = 0; i < 100; i++) {
                 int blockBytes = 512 << random.nextInt(4);
                 BlkSettings settings = BlkSettings.of(image)
@@ -121,10 +120,10 @@ class BlkManagementTest {
                 try (BlkDevice disk = BlkDevice.create("disk", settings, loops)) {
                     wanted = DeviceProfile.of(disk);
                 }
-                Map<String, String> attributes = new HashMap<>(management.attributesLike(wanted));
+                Map<String, String> attributes = new HashMap<>(type.attributesLike(wanted));
                 attributes.put("path", image.toString());
                 attributes.put("locked", "off");
-                try (VdpaDevice made = management.add("disk", DeviceId.BLOCK, attributes)) {
+                try (VdpaDevice made = type.create("disk", attributes, loops)) {
                     DeviceProfile profile = DeviceProfile.of(made);
                     assertThat(profile.deviceFeatures()).as("%s", settings).isEqualTo(wanted.deviceFeatures());
                     assertThat(profile.queues()).as("%s", settings).isEqualTo(wanted.queues());
@@ -139,7 +138,7 @@ class BlkManagementTest {
     /** Nothing that another node says is believed: the values are judged as a user's are. */
     @Test
     void refusesToBeLikeWhatCannotBe() {
-        BlkManagement management = new BlkManagement("software", null);
+        BlkType type = new BlkType();
         DeviceProfile strange = new DeviceProfile(
                 "d",
                 "",
@@ -150,7 +149,7 @@ class BlkManagementTest {
                 Octets.of(new byte[] {1, 2, 3}),
                 new TreeMap<>(),
                 new TreeSet<>());
-        assertThat(management.attributesLike(strange))
+        assertThat(type.attributesLike(strange))
                 .containsEntry("queue-size", "128")
                 .doesNotContainKey("block-size");
         byte[] config = new byte[BlkConfig.BYTES];
@@ -165,8 +164,8 @@ class BlkManagementTest {
                 Octets.of(config),
                 new TreeMap<>(Map.of("serial", "a serial that is far too long for a disk")),
                 new TreeSet<>());
-        Map<String, String> attributes = new HashMap<>(management.attributesLike(all));
+        Map<String, String> attributes = new HashMap<>(type.attributesLike(all));
         attributes.put("path", "/a");
-        assertThatThrownBy(() -> BlkManagement.settings(attributes)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> BlkType.settings(attributes)).isInstanceOf(IllegalArgumentException.class);
     }
 }
