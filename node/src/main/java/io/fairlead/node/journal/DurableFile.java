@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Objects;
 
 /** A file that is there as a whole or not at all, whoever is killed and whatever host fails. */
 public final class DurableFile {
@@ -19,7 +20,7 @@ public final class DurableFile {
      * @param file in a folder that is made where it is missing, for its owner alone
      */
     public static void write(Path file, byte[] content) throws IOException {
-        Path folder = file.toAbsolutePath().getParent();
+        Path folder = Objects.requireNonNull(file.toAbsolutePath().getParent(), "the root is no file");
         Files.createDirectories(
                 folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         Path unfinished = folder.resolve(file.getFileName() + ".new");
