@@ -98,6 +98,14 @@ public abstract class SoftwareDevice implements VdpaDevice {
     protected void driverReset() {}
 
     /**
+     * As {@link #driverReset}, for a driver that has noticed nothing and goes on (see {@link VdpaDevice#restart}): what
+     * only the device knows of it may stay.
+     */
+    protected void driverRestart() {
+        driverReset();
+    }
+
+    /**
      * Makes durable what other hosts shall see of what was written, as far as the device's settings promise. Called on any
      * thread, event loops among them: must not wait.
      *
@@ -242,6 +250,7 @@ public abstract class SoftwareDevice implements VdpaDevice {
         requireOpen();
         queues.reset(owner);
         forgetDriver();
+        driverReset();
     }
 
     @Override
@@ -249,12 +258,12 @@ public abstract class SoftwareDevice implements VdpaDevice {
         requireOpen();
         queues.restart(owner);
         forgetDriver();
+        driverRestart();
     }
 
     private void forgetDriver() {
         driverFeatures = 0;
         status.set(0);
-        driverReset();
     }
 
     // ---- configuration space ----
@@ -436,6 +445,7 @@ public abstract class SoftwareDevice implements VdpaDevice {
             queues.close(owner);
         } finally {
             forgetDriver();
+            driverReset();
             closed = true;
             release();
         }

@@ -6,6 +6,7 @@ import io.fairlead.devices.base.SoftwareDevice;
 import io.fairlead.devices.base.TaskList;
 import io.fairlead.devices.base.WorkerPool;
 import io.fairlead.devices.base.WorkerTask;
+import io.fairlead.devices.storage.Storage;
 import io.fairlead.linux.BootId;
 import io.fairlead.linux.Errno;
 import io.fairlead.linux.LinuxException;
@@ -23,7 +24,6 @@ import java.util.BitSet;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -59,7 +59,7 @@ public final class BlkDevice extends SoftwareDevice {
 
     private static final Logger LOG = LoggerFactory.getLogger(BlkDevice.class);
 
-    private final BlkBackend backend;
+    private final Storage backend;
     private final boolean mayUseRing;
     private final WorkerPool workers;
     private final MemorySegment id;
@@ -71,7 +71,7 @@ public final class BlkDevice extends SoftwareDevice {
     BlkDevice(
             String name,
             BlkSettings settings,
-            BlkBackend backend,
+            Storage backend,
             ConfigSpace config,
             EventLoopGroup loops,
             boolean mayUseRing) {
@@ -99,21 +99,17 @@ public final class BlkDevice extends SoftwareDevice {
     /** As {@link #create(String, BlkSettings, EventLoopGroup)}, also without io_uring. */
     static BlkDevice create(String name, BlkSettings settings, EventLoopGroup loops, boolean mayUseRing)
             throws IOException {
-        RawFile file = RawFile.open(settings);
+        Storage storage = settings.storage().open();
         try {
-            ConfigSpace config = config(settings, file.byteCount(), file.blockSizeBytes(), file.physicalBlockBytes());
-            BlkBackend storage = settings.delayMillis() == 0
-                    ? file
-                    : new SlowStorage(file, TimeUnit.MILLISECONDS.toNanos(settings.delayMillis()));
-            return new BlkDevice(name, settings, storage, config, loops, mayUseRing);
+            return new BlkDevice(name, settings, storage, config(settings, storage), loops, mayUseRing);
         } catch (RuntimeException e) {
-            file.close();
+            storage.close();
             throw e;
         }
     }
 
     /** Whose page cache what is stored may be in: nobody's, or the one of a host that runs. */
-    private static String cache(BlkBackend backend) {
+    private static String cache(Storage backend) {
         if (backend.readOnly() || !backend.isBuffered()) {
             return "none";
         }
@@ -140,12 +136,14 @@ public final class BlkDevice extends SoftwareDevice {
         return features & settings.features();
     }
 
-    static ConfigSpace config(BlkSettings settings, long byteCount, int blockSizeBytes, int physicalBlockBytes) {
+    static ConfigSpace config(BlkSettings settings, Storage storage) {
         BitSet driverWritable = new BitSet();
         driverWritable.set(BlkConfig.WRITEBACK.offset());
         ConfigSpace config = new ConfigSpace(BlkConfig.BYTES, driverWritable);
+        long byteCount = storage.byteCount();
+        int blockSizeBytes = storage.blockSizeBytes();
         int blockSectors = blockSizeBytes >> BlkRequest.SECTOR_SHIFT;
-        int physicalBlocks = Integer.highestOneBit(physicalBlockBytes) / blockSizeBytes;
+        int physicalBlocks = Integer.highestOneBit(storage.physicalBlockBytes()) / blockSizeBytes;
         config.update(bytes -> {
             BlkConfig.CAPACITY_SECTORS.write(bytes, byteCount >> BlkRequest.SECTOR_SHIFT);
             BlkConfig.SEG_MAX.write(bytes, Math.min(OFFERED_SEGMENTS, settings.queueSize() - 2));

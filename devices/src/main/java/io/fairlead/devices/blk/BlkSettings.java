@@ -1,6 +1,7 @@
 package io.fairlead.devices.blk;
 
 import io.fairlead.devices.base.RingSettings;
+import io.fairlead.devices.storage.StorageSettings;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.function.Consumer;
@@ -21,11 +22,10 @@ import java.util.function.Consumer;
  *     the storage says
  * @param discard whether the guest may give space back
  * @param volume the user's name for what is stored there, the same on every host that reaches it; empty to derive one
- *     ({@link VolumeId})
  * @param features of the features that the device has, only these are offered, so that it can be as another one is; -1
  *     for all
  * @param delayMillis by how much later than it could each read, write, flush, discard or zeroing begins, to try slow
- *     storage; 0 for none, at most {@value #MAX_DELAY_MILLIS}
+ *     storage; 0 for none, at most {@value StorageSettings#MAX_DELAY_MILLIS}
  */
 public record BlkSettings(
         Path path,
@@ -42,9 +42,7 @@ public record BlkSettings(
         long features,
         int delayMillis) {
     public static final int MAX_QUEUES = 64;
-    static final int MAX_DELAY_MILLIS = 60_000;
     static final int MAX_SERIAL_CHARACTERS = 20;
-    static final int MAX_VOLUME_CHARACTERS = 200;
 
     /** @throws IllegalArgumentException where a value is not allowed: says which, and what is */
     public BlkSettings {
@@ -58,26 +56,14 @@ public record BlkSettings(
             throw new IllegalArgumentException("serial: '%s' is not at most %d printable ASCII characters"
                     .formatted(serial, MAX_SERIAL_CHARACTERS));
         }
-        if (blockSizeBytes != 0
-                && (blockSizeBytes < 512 || blockSizeBytes > 4096 || Integer.bitCount(blockSizeBytes) != 1)) {
-            throw new IllegalArgumentException(
-                    "block-size: %d is not one of 512, 1024, 2048, 4096".formatted(blockSizeBytes));
-        }
-        if (physicalBlockSizeBytes != 0
-                && (physicalBlockSizeBytes < 512
-                        || physicalBlockSizeBytes > 65536
-                        || Integer.bitCount(physicalBlockSizeBytes) != 1)) {
-            throw new IllegalArgumentException(
-                    "physical-block-size: %d is not a power of two in 512..65536".formatted(physicalBlockSizeBytes));
-        }
-        if (volume.length() > MAX_VOLUME_CHARACTERS || volume.chars().anyMatch(Character::isISOControl)) {
-            throw new IllegalArgumentException(
-                    "volume: '%s' is not at most %d printable characters".formatted(volume, MAX_VOLUME_CHARACTERS));
-        }
-        if (delayMillis < 0 || delayMillis > MAX_DELAY_MILLIS) {
-            throw new IllegalArgumentException(
-                    "delay-millis: %d is not in 0..%d".formatted(delayMillis, MAX_DELAY_MILLIS));
-        }
+        var _ = new StorageSettings(
+                path, readOnly, direct, locked, blockSizeBytes, physicalBlockSizeBytes, volume, delayMillis);
+    }
+
+    /** What of them is about the storage. */
+    StorageSettings storage() {
+        return new StorageSettings(
+                path, readOnly, direct, locked, blockSizeBytes, physicalBlockSizeBytes, volume, delayMillis);
     }
 
     /** The same fields, to change one. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.fairlead.devices.base.Guest;
+import io.fairlead.devices.storage.StubStorage;
 import io.fairlead.linux.Errno;
 import io.fairlead.vdpa.VdpaDevice.StopMode;
 import io.fairlead.vdpa.loop.EventLoopGroup;
@@ -31,7 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
 class BlkFreezeTest {
     private static final int DEPTH = 16;
     private static final int SIZE = 64;
-    private static final int SECTORS = StubBackend.BYTES / 512;
+    private static final int SECTORS = StubStorage.BYTES / 512;
 
     @TempDir
     Path folder;
@@ -122,12 +123,12 @@ class BlkFreezeTest {
     @Test
     void goesOnWithSlowWorkers() throws Exception {
         for (boolean packed : new boolean[] {false, true}) {
-            StubBackend backend = new StubBackend();
+            StubStorage backend = new StubStorage();
             backend.now = false;
             backend.delayNanos = 50_000;
-            byte[] model = new byte[StubBackend.BYTES];
+            byte[] model = new byte[StubStorage.BYTES];
             try (EventLoopGroup loops = new EventLoopGroup(1);
-                    BlkDevice device = StubBackend.device(backend, loops, 1)) {
+                    BlkDevice device = StubDisk.of(backend, loops, 1)) {
                 rollBackOften(device, packed, 5, model);
             }
             assertThat(backend.log.getLast()).isEqualTo("flush");
@@ -139,7 +140,7 @@ class BlkFreezeTest {
     @Test
     void goesOnWithIoUringAndPageCache() throws Exception {
         for (boolean direct : new boolean[] {false, true}) {
-            byte[] model = new byte[StubBackend.BYTES];
+            byte[] model = new byte[StubStorage.BYTES];
             Path file = Files.write(folder.resolve("disk-" + direct), model);
             try (EventLoopGroup loops = new EventLoopGroup(1);
                     BlkDevice device =
@@ -152,14 +153,14 @@ class BlkFreezeTest {
 
     @Test
     void anOldWriteEndsBeforeItIsDoneElsewhereAndIsFlushed() throws IOException {
-        StubBackend backend = new StubBackend();
+        StubStorage backend = new StubStorage();
         backend.now = false;
         backend.slowOffset = 4096;
         backend.gate = new CountDownLatch(1);
         try (Arena arena = Arena.ofShared();
                 EventLoopGroup loops = new EventLoopGroup(2);
-                BlkDevice device = StubBackend.device(backend, loops, 1);
-                BlkDevice other = StubBackend.device(backend, loops, 1);
+                BlkDevice device = StubDisk.of(backend, loops, 1);
+                BlkDevice other = StubDisk.of(backend, loops, 1);
                 Guest guest = new Guest(device, Disk.memoryBytes(1, 4), SIZE, 0)) {
             long features = device.deviceFeatures() & ~Feature.RING_PACKED;
             device.driverFeatures(features);

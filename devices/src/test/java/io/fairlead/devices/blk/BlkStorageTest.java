@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.fairlead.devices.base.Guest;
+import io.fairlead.devices.storage.StubStorage;
 import io.fairlead.linux.Errno;
 import io.fairlead.vdpa.loop.EventLoopGroup;
 import io.fairlead.virtio.BlkConfig;
@@ -17,7 +18,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Random;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -27,7 +27,7 @@ class BlkStorageTest {
     private static final byte[] NONE = new byte[0];
 
     private EventLoopGroup loops;
-    private StubBackend backend;
+    private StubStorage backend;
     private BlkDevice device;
     private Guest guest;
     private Disk disk;
@@ -35,10 +35,10 @@ class BlkStorageTest {
     @BeforeEach
     void make() throws IOException {
         loops = new EventLoopGroup(1);
-        backend = new StubBackend();
-        device = StubBackend.device(backend, loops, 1);
+        backend = new StubStorage();
+        device = StubDisk.of(backend, loops, 1);
         guest = new Guest(device, Disk.memoryBytes(1, 8), 64, 0);
-        byte[] content = new byte[StubBackend.BYTES];
+        byte[] content = new byte[StubStorage.BYTES];
         new Random(1).nextBytes(content);
         MemorySegment.copy(MemorySegment.ofArray(content), 0, backend.content, 0, content.length);
     }
@@ -175,7 +175,7 @@ class BlkStorageTest {
         device.writeConfig(0, MemorySegment.ofArray(new byte[] {9}));
         MemorySegment capacity = MemorySegment.ofArray(new byte[8]);
         device.readConfig(0, capacity);
-        assertThat(capacity.get(ValueLayout.JAVA_BYTE, 0)).isEqualTo((byte) (StubBackend.BYTES / 512));
+        assertThat(capacity.get(ValueLayout.JAVA_BYTE, 0)).isEqualTo((byte) (StubStorage.BYTES / 512));
     }
 
     @Test
@@ -217,9 +217,9 @@ class BlkStorageTest {
         assertThat(disk.read(2, 512)).isEqualTo(stored(1024, 512));
         // As after a kill: what the memory held at this moment, and a device that knows nothing else.
         MemorySegment left = backend.arena.allocate(regionBytes, 64).copyFrom(region);
-        StubBackend fresh = new StubBackend();
+        StubStorage fresh = new StubStorage();
         try (EventLoopGroup otherLoops = new EventLoopGroup(1);
-                BlkDevice other = StubBackend.device(fresh, otherLoops, 1)) {
+                BlkDevice other = StubDisk.of(fresh, otherLoops, 1)) {
             guest.attach(other);
             other.driverFeatures(features);
             other.queueInflight(0, left);
@@ -233,58 +233,5 @@ class BlkStorageTest {
             assertThat(disk.outstanding()).isZero();
         }
         fresh.arena.close();
-    }
-
-    @Test
-    void aLostWriteIsNeverCalledDurable() {
-        AtomicInteger calls = new AtomicInteger();
-        FlushGate gate = new FlushGate(-1, "file") {
-            @Override
-            int sync() {
-                return calls.incrementAndGet() == 2 ? -Errno.EIO : 0;
-            }
-        };
-        assertThat(gate.flush()).isZero();
-        assertThat(gate.flush()).isEqualTo(-Errno.EIO);
-        assertThat(gate.flush()).isEqualTo(-Errno.EIO);
-    }
-
-    @Test
-    void flushesOfManyAreOneCall() throws Exception {
-        CountDownLatch inFirst = new CountDownLatch(1);
-        CountDownLatch goOn = new CountDownLatch(1);
-        AtomicInteger calls = new AtomicInteger();
-        FlushGate gate = new FlushGate(-1, "file") {
-            @Override
-            int sync() {
-                if (calls.incrementAndGet() == 1) {
-                    inFirst.countDown();
-                    try {
-                        goOn.await();
-                    } catch (InterruptedException e) {
-                        throw new IllegalStateException(e);
-                    }
-                }
-                return 0;
-            }
-        };
-        Thread first = Thread.ofPlatform().start(gate::flush);
-        inFirst.await();
-        Thread[] others = new Thread[6];
-        for (int i = 0; i < others.length; i++) {
-            others[i] = Thread.ofPlatform().start(gate::flush);
-        }
-        for (Thread other : others) {
-            while (other.getState() != Thread.State.BLOCKED) {
-                Thread.onSpinWait();
-            }
-        }
-        goOn.countDown();
-        first.join();
-        for (Thread other : others) {
-            other.join();
-        }
-        // The first one's call began before the others asked and does not count for them.
-        assertThat(calls).hasValue(2);
     }
 }

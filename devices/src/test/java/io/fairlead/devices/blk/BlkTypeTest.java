@@ -135,6 +135,25 @@ class BlkTypeTest {
         }
     }
 
+    @Test
+    void saysWhatItStandsForAndOffersWhatItMay(@TempDir Path folder) throws Exception {
+        Path file = Files.write(folder.resolve("a"), new byte[512]);
+        BlkSettings settings = BlkSettings.of(file).withSerial("s1");
+        try (EventLoopGroup loops = new EventLoopGroup(1)) {
+            try (BlkDevice device = BlkDevice.create("disk", settings, loops)) {
+                assertThat(device.identity()).containsEntry("serial", "s1");
+                assertThat(device.identity().get("volume")).startsWith("file:");
+                assertThat(device.deviceFeatures() & BlkConfig.F_DISCARD).isNotZero();
+            }
+            long mask = Feature.VERSION_1 | BlkConfig.F_FLUSH | 1L << 62;
+            try (BlkDevice device =
+                    BlkDevice.create("disk", settings.withVolume("db 7").withFeatures(mask), loops)) {
+                assertThat(device.identity()).containsEntry("volume", "db 7");
+                assertThat(device.deviceFeatures()).isEqualTo(Feature.VERSION_1 | BlkConfig.F_FLUSH);
+            }
+        }
+    }
+
     /** Nothing that another node says is believed: the values are judged as a user's are. */
     @Test
     void refusesToBeLikeWhatCannotBe() {

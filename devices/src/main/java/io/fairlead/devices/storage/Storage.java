@@ -1,14 +1,14 @@
-package io.fairlead.devices.blk;
+package io.fairlead.devices.storage;
 
 import io.fairlead.virtio.DescriptorChain;
 import java.io.IOException;
 
 /**
- * The storage behind a block device. All calls but {@link #close} are thread-safe and run on the data path: they return a
+ * The storage behind a disk. All calls but {@link #close} are thread-safe and run on the data path: they return a
  * count or 0, or a negative error number, and neither throw nor allocate. Offsets and counts are bytes, inside the
  * capacity and more than 0; vectors are {@code struct iovec} at a host address.
  */
-interface BlkBackend extends AutoCloseable {
+public interface Storage extends AutoCloseable {
     /** What the storage is, for messages. */
     String subject();
 
@@ -17,6 +17,15 @@ interface BlkBackend extends AutoCloseable {
 
     /** Capacity, a multiple of the block size. */
     long byteCount();
+
+    /** Bytes of a logical block, which every offset and length is a multiple of: a power of two from 512 on. */
+    int blockSizeBytes();
+
+    /** Bytes that the storage best writes at once; a multiple of the block size. */
+    int physicalBlockBytes();
+
+    /** Whether it is a device of the host, of which less is known than of a file: what was discarded may read as anything. */
+    boolean isBlockDevice();
 
     boolean readOnly();
 
@@ -37,11 +46,12 @@ interface BlkBackend extends AutoCloseable {
     boolean mayReadCached();
 
     /**
-     * Reads a range into the first writable bytes of a request, where that needs neither a wait nor a system call.
+     * Reads a range into writable bytes of a request, where that needs neither a wait nor a system call.
      *
+     * @param at where they go, counted from the first writable byte
      * @return whether it did; if not, those bytes may have any value
      */
-    boolean readCached(DescriptorChain chain, long offset, int byteCount);
+    boolean readCached(DescriptorChain chain, long at, long offset, int byteCount);
 
     /** No request runs and none may come for long: what is kept only for speed goes. Not on the data path. */
     void releaseCaches();

@@ -1,4 +1,4 @@
-package io.fairlead.devices.blk;
+package io.fairlead.devices.storage;
 
 import io.fairlead.linux.Errno;
 import io.fairlead.linux.FileIo;

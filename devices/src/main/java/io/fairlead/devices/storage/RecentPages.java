@@ -1,4 +1,4 @@
-package io.fairlead.devices.blk;
+package io.fairlead.devices.storage;
 
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;

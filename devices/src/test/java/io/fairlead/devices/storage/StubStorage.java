@@ -1,7 +1,6 @@
-package io.fairlead.devices.blk;
+package io.fairlead.devices.storage;
 
 import io.fairlead.linux.Errno;
-import io.fairlead.vdpa.loop.EventLoopGroup;
 import io.fairlead.virtio.DescriptorChain;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -15,34 +14,32 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 
 /** A disk in memory whose errors and delays a test decides. */
-final class StubBackend implements BlkBackend {
-    static final int BYTES = 1 << 20;
+public final class StubStorage implements Storage {
+    public static final int BYTES = 1 << 20;
 
-    final Arena arena = Arena.ofShared();
-    final MemorySegment content = arena.allocate(BYTES);
-    final List<String> log = Collections.synchronizedList(new ArrayList<>());
-    final AtomicInteger flushes = new AtomicInteger();
-    volatile boolean now = true;
+    public final Arena arena = Arena.ofShared();
+    public final MemorySegment content = arena.allocate(BYTES);
+    public final List<String> log = Collections.synchronizedList(new ArrayList<>());
+    public final AtomicInteger flushes = new AtomicInteger();
+    public volatile boolean now = true;
 
     /** Byte offset whose requests wait for {@link #gate}; -1 for none. */
-    volatile long slowOffset = -1;
+    public volatile long slowOffset = -1;
 
     /** How long a worker's read or write takes. */
-    volatile long delayNanos;
+    public volatile long delayNanos;
 
-    volatile CountDownLatch gate = new CountDownLatch(0);
-    volatile int readError;
-    volatile int writeError;
-    volatile int flushError;
-    volatile boolean closed;
+    public volatile CountDownLatch gate = new CountDownLatch(0);
+    public volatile int readError;
+    public volatile int writeError;
+    public volatile int flushError;
+    public volatile boolean closed;
 
     /** The most bytes that one call moves. */
-    volatile long limit = Long.MAX_VALUE;
+    public volatile long limit = Long.MAX_VALUE;
 
-    static BlkDevice device(StubBackend backend, EventLoopGroup loops, int queues) {
-        BlkSettings settings = BlkSettings.of(java.nio.file.Path.of("stub")).withQueueCount(queues);
-        return new BlkDevice("stub", settings, backend, BlkDevice.config(settings, BYTES, 512, 4096), loops, false);
-    }
+    /** Of zeros. */
+    public StubStorage() {}
 
     @Override
     public String subject() {
@@ -52,6 +49,21 @@ final class StubBackend implements BlkBackend {
     @Override
     public long byteCount() {
         return BYTES;
+    }
+
+    @Override
+    public int blockSizeBytes() {
+        return 512;
+    }
+
+    @Override
+    public int physicalBlockBytes() {
+        return 4096;
+    }
+
+    @Override
+    public boolean isBlockDevice() {
+        return false;
     }
 
     @Override
@@ -85,7 +97,7 @@ final class StubBackend implements BlkBackend {
     }
 
     @Override
-    public boolean readCached(DescriptorChain chain, long offset, int byteCount) {
+    public boolean readCached(DescriptorChain chain, long at, long offset, int byteCount) {
         return false;
     }
 

@@ -1,4 +1,4 @@
-package io.fairlead.devices.blk;
+package io.fairlead.devices.storage;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,4 +1,4 @@
-package io.fairlead.devices.blk;
+package io.fairlead.devices.storage;
 
 import io.fairlead.linux.BlockDevice;
 import io.fairlead.linux.Errno;
@@ -16,7 +16,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** A raw image file or a block device of the host. */
-final class RawFile implements BlkBackend {
+final class RawFile implements Storage {
     private static final Logger LOG = LoggerFactory.getLogger(RawFile.class);
     private static final int MAX_ALIGNMENT_BYTES = 4096;
     private static final int MAX_FILE_BLOCK_BYTES = 4096;
@@ -47,7 +47,7 @@ final class RawFile implements BlkBackend {
     /** The file ended before the capacity did: what was there is lost and writes would hide it. */
     private volatile boolean truncated;
 
-    private RawFile(Fd fd, FileStatus status, BlkSettings settings) throws IOException {
+    private RawFile(Fd fd, FileStatus status, StorageSettings settings) throws IOException {
         this.fd = fd;
         raw = fd.raw();
         volume = settings.volume().isEmpty() ? VolumeId.of(settings.path(), status) : settings.volume();
@@ -76,12 +76,12 @@ final class RawFile implements BlkBackend {
     }
 
     /**
-     * Opens the file of a device's settings.
+     * Opens the file of some settings.
      *
      * @throws IOException where it is missing, may not be opened, is of another kind, is locked by another, or has a size
      *     that is no disk's; says which
      */
-    static RawFile open(BlkSettings settings) throws IOException {
+    static RawFile open(StorageSettings settings) throws IOException {
         int flags = (settings.readOnly() ? FileIo.O_RDONLY : FileIo.O_RDWR) | (settings.direct() ? FileIo.O_DIRECT : 0);
         requireDisk(settings);
         Fd fd = openOrExplain(settings, flags);
@@ -103,7 +103,7 @@ final class RawFile implements BlkBackend {
     }
 
     /** Before the file is opened for I/O: the open of a pipe would wait for its other end. */
-    private static void requireDisk(BlkSettings settings) throws IOException {
+    private static void requireDisk(StorageSettings settings) throws IOException {
         try (Fd probe = FileIo.open(settings.path(), FileIo.O_PATH, 0)) {
             FileStatus status = FileIo.status(probe);
             if (!status.isRegular() && !status.isBlockDevice()) {
@@ -113,7 +113,7 @@ final class RawFile implements BlkBackend {
         }
     }
 
-    private static Fd openOrExplain(BlkSettings settings, int flags) throws IOException {
+    private static Fd openOrExplain(StorageSettings settings, int flags) throws IOException {
         try {
             return FileIo.open(settings.path(), flags, 0);
         } catch (LinuxException e) {
@@ -141,11 +141,13 @@ final class RawFile implements BlkBackend {
         throw new IOException(fd.subject() + " cannot be read with direct=on; use direct=off");
     }
 
-    int blockSizeBytes() {
+    @Override
+    public int blockSizeBytes() {
         return blockSizeBytes;
     }
 
-    int physicalBlockBytes() {
+    @Override
+    public int physicalBlockBytes() {
         return physicalBlockBytes;
     }
 
@@ -157,6 +159,11 @@ final class RawFile implements BlkBackend {
     @Override
     public long byteCount() {
         return byteCount;
+    }
+
+    @Override
+    public boolean isBlockDevice() {
+        return blockDevice;
     }
 
     @Override
@@ -196,9 +203,9 @@ final class RawFile implements BlkBackend {
     }
 
     @Override
-    public boolean readCached(DescriptorChain chain, long offset, int count) {
+    public boolean readCached(DescriptorChain chain, long at, long offset, int count) {
         CachedReads reads = cachedReads;
-        return reads != null && reads.read(chain, offset, count);
+        return reads != null && reads.read(chain, at, offset, count);
     }
 
     private void foundInCache(long offset, long count) {

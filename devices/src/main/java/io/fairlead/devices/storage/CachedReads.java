@@ -1,4 +1,4 @@
-package io.fairlead.devices.blk;
+package io.fairlead.devices.storage;
 
 import io.fairlead.linux.Fd;
 import io.fairlead.linux.LinuxException;
@@ -40,16 +40,17 @@ final class CachedReads implements AutoCloseable {
     }
 
     /**
-     * Reads a range into the first writable bytes of a request.
+     * Reads a range into writable bytes of a request.
      *
+     * @param at where they go
      * @return false where not all of it is surely there: nothing is promised of the request's bytes then
      */
-    boolean read(DescriptorChain chain, long offset, int byteCount) {
+    boolean read(DescriptorChain chain, long at, long offset, int byteCount) {
         if (!pages.use(offset, byteCount)) {
             return false;
         }
         try {
-            chain.write(0, mapping.segment(), offset, byteCount);
+            chain.write(at, mapping.segment(), offset, byteCount);
             return true;
         } catch (InternalError e) {
             // SIGBUS: the file was cut short, the disk failed, or the guest's memory is gone. A system call tells

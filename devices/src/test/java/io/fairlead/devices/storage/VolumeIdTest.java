@@ -1,13 +1,10 @@
-package io.fairlead.devices.blk;
+package io.fairlead.devices.storage;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fairlead.linux.Fd;
 import io.fairlead.linux.FileIo;
 import io.fairlead.linux.FileStatus;
-import io.fairlead.vdpa.loop.EventLoopGroup;
-import io.fairlead.virtio.BlkConfig;
-import io.fairlead.virtio.Feature;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -91,25 +88,5 @@ class VolumeIdTest {
         String one = VolumeId.of(file, status(file), folder);
         Files.writeString(boot, "two\n");
         assertThat(VolumeId.of(file, status(file), folder)).isNotEmpty().isNotEqualTo(one);
-    }
-
-    @Test
-    void aDiskSaysWhatItStandsForAndOffersWhatItMay() throws IOException {
-        Path file = Files.write(folder.resolve("a"), new byte[512]);
-        BlkSettings settings = BlkSettings.of(file).withSerial("s1");
-        try (EventLoopGroup loops = new EventLoopGroup(1)) {
-            try (BlkDevice device = BlkDevice.create("disk", settings, loops)) {
-                assertThat(device.identity())
-                        .containsEntry("serial", "s1")
-                        .containsEntry("volume", VolumeId.of(file, status(file)));
-                assertThat(device.deviceFeatures() & BlkConfig.F_DISCARD).isNotZero();
-            }
-            long mask = Feature.VERSION_1 | BlkConfig.F_FLUSH | 1L << 62;
-            try (BlkDevice device =
-                    BlkDevice.create("disk", settings.withVolume("db 7").withFeatures(mask), loops)) {
-                assertThat(device.identity()).containsEntry("volume", "db 7");
-                assertThat(device.deviceFeatures()).isEqualTo(Feature.VERSION_1 | BlkConfig.F_FLUSH);
-            }
-        }
     }
 }

@@ -1,10 +1,9 @@
-package io.fairlead.devices.blk;
+package io.fairlead.devices.storage;
 
 import io.fairlead.devices.base.QueueRunner;
 import io.fairlead.linux.Epoll;
 import io.fairlead.linux.EventFd;
 import io.fairlead.linux.IoUring;
-import io.fairlead.virtio.BlkRequest;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,7 +28,7 @@ final class TransferRing implements AutoCloseable {
     private final EventFd signal;
 
     /** By the user data of their requests. */
-    private final List<BlkTask> tasks = new ArrayList<>();
+    private final List<StorageTask> tasks = new ArrayList<>();
 
     private int prepared;
     private boolean signalled;
@@ -73,7 +72,7 @@ final class TransferRing implements AutoCloseable {
      *
      * @return false where there is no room
      */
-    boolean add(BlkTask task, int descriptor) {
+    boolean add(StorageTask task, int descriptor) {
         if (task.ringIndex() < 0) {
             task.ringIndex(tasks.size());
             tasks.add(task);
@@ -89,8 +88,8 @@ final class TransferRing implements AutoCloseable {
         return taken;
     }
 
-    private boolean prepare(BlkTask task, int descriptor) {
-        return task.type() == BlkRequest.IN
+    private boolean prepare(StorageTask task, int descriptor) {
+        return task.isRead()
                 ? ring.readv(descriptor, task.iovecAddress(), task.iovecCount(), task.offset(), 0, task.ringIndex())
                 : ring.writev(descriptor, task.iovecAddress(), task.iovecCount(), task.offset(), 0, task.ringIndex());
     }
@@ -110,12 +109,12 @@ final class TransferRing implements AutoCloseable {
      *
      * @return whether there was something
      */
-    boolean poll(BlkRequestHandler handler) {
+    boolean poll(StorageQueue queue) {
         if (signalled) {
             signalled = false;
             ring.notifications(false);
         }
-        boolean found = finish(handler);
+        boolean found = finish(queue);
         if (prepared > 0) {
             submit();
             found = true;
@@ -123,11 +122,11 @@ final class TransferRing implements AutoCloseable {
         return found;
     }
 
-    private boolean finish(BlkRequestHandler handler) {
+    private boolean finish(StorageQueue queue) {
         boolean found = false;
         while (ring.nextCompletion()) {
             found = true;
-            handler.transferred(tasks.get((int) ring.completionUserData()), ring.completionResult());
+            queue.transferred(tasks.get((int) ring.completionUserData()), ring.completionResult());
         }
         return found;
     }
@@ -137,13 +136,13 @@ final class TransferRing implements AutoCloseable {
      *
      * @return whether there was something, so that no signal may follow
      */
-    boolean arm(BlkRequestHandler handler) {
+    boolean arm(StorageQueue queue) {
         if (ring.inFlight() == 0 && prepared == 0) {
             return false;
         }
         signalled = true;
         ring.notifications(true);
-        return prepared > 0 || finish(handler);
+        return prepared > 0 || finish(queue);
     }
 
     @Override

@@ -1,4 +1,4 @@
-package io.fairlead.devices.blk;
+package io.fairlead.devices.storage;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 class SlowStorageTest {
     private static final long DELAY_NANOS = TimeUnit.MILLISECONDS.toNanos(3);
 
-    private final StubBackend stub = new StubBackend();
+    private final StubStorage stub = new StubStorage();
     private final SlowStorage slow = new SlowStorage(stub, DELAY_NANOS);
 
     private void assertTakesItsTime(LongSupplier call, long result) {

@@ -1,4 +1,4 @@
-package io.fairlead.devices.blk;
+package io.fairlead.devices.storage;
 
 import io.fairlead.linux.Errno;
 import io.fairlead.virtio.DescriptorChain;
@@ -9,12 +9,12 @@ import java.util.concurrent.locks.LockSupport;
  * Storage that takes its time, to try what slow storage does to a machine: whatever touches the storage begins so much
  * later, on a thread that may wait.
  */
-final class SlowStorage implements BlkBackend {
-    private final BlkBackend storage;
+final class SlowStorage implements Storage {
+    private final Storage storage;
     private final long delayNanos;
 
     /** @param storage closed with this */
-    SlowStorage(BlkBackend storage, long delayNanos) {
+    SlowStorage(Storage storage, long delayNanos) {
         this.storage = storage;
         this.delayNanos = delayNanos;
     }
@@ -39,6 +39,21 @@ final class SlowStorage implements BlkBackend {
     @Override
     public long byteCount() {
         return storage.byteCount();
+    }
+
+    @Override
+    public int blockSizeBytes() {
+        return storage.blockSizeBytes();
+    }
+
+    @Override
+    public int physicalBlockBytes() {
+        return storage.physicalBlockBytes();
+    }
+
+    @Override
+    public boolean isBlockDevice() {
+        return storage.isBlockDevice();
     }
 
     @Override
@@ -67,7 +82,7 @@ final class SlowStorage implements BlkBackend {
     }
 
     @Override
-    public boolean readCached(DescriptorChain chain, long offset, int byteCount) {
+    public boolean readCached(DescriptorChain chain, long at, long offset, int byteCount) {
         return false;
     }
 
