@@ -54,7 +54,7 @@ public final class StorageQueue {
      * @return whether it did; if not, those bytes may have any value
      */
     public boolean readCached(Storage storage, DescriptorChain chain, long at, long offset, long byteCount) {
-        if (cachedReadsAskedOf != storage) {
+        if (!storage.equals(cachedReadsAskedOf)) {
             cachedReadsAskedOf = storage;
             cachedReads = storage.mayReadCached();
         }
@@ -87,7 +87,7 @@ public final class StorageQueue {
 
     private void gather(StorageTask task) {
         WorkerPool workers = task.workers();
-        if (gatheredFor != workers) {
+        if (!workers.equals(gatheredFor)) {
             submitGathered();
             gatheredFor = workers;
         }
