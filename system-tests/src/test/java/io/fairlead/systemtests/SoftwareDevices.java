@@ -8,10 +8,12 @@ import io.fairlead.linux.Mapping;
 import io.fairlead.vdpa.Registry;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoopGroup;
+import io.fairlead.vhostuser.server.VhostUserEndpoint;
 import io.fairlead.vhostuser.server.VhostUserServer;
 import io.fairlead.virtio.DeviceId;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.Map;
 
 /**
@@ -26,6 +28,7 @@ final class SoftwareDevices implements AutoCloseable {
     private final Registry registry = new Registry();
     private final SoftwareManagement management;
     private final VhostUserServer server;
+    private final Map<String, VhostUserEndpoint> endpoints = new HashMap<>();
 
     /** @param folder where the sockets lie */
     SoftwareDevices(Path folder) throws IOException {
@@ -40,8 +43,18 @@ final class SoftwareDevices implements AutoCloseable {
     VdpaDevice serve(String name, String type, Map<String, String> attributes) throws IOException {
         VdpaDevice device =
                 registry.add(management.name(), name, DeviceId.byName(type).orElseThrow(), attributes);
-        server.serve(device, socket(name));
+        endpoints.put(name, server.serve(device, socket(name)));
         return device;
+    }
+
+    /** Takes it away from whoever uses it, and closes it. */
+    void remove(String name) throws IOException {
+        VhostUserEndpoint endpoint = endpoints.remove(name);
+        if (endpoint == null) {
+            throw new IllegalArgumentException(name);
+        }
+        endpoint.close();
+        registry.remove(name);
     }
 
     Path socket(String name) {
