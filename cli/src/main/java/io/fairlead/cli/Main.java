@@ -21,6 +21,7 @@ import picocli.CommandLine.Spec;
             ServeCommand.class,
             NodeCommand.class,
             MigrateCommand.class,
+            MachineCommand.class,
             BenchCommand.class,
             StateCommand.class,
             CertificatesCommand.class,

@@ -2,6 +2,7 @@ package io.fairlead.cli;
 
 import io.fairlead.cli.host.ServedDevices;
 import io.fairlead.devices.all.SoftwareManagement;
+import io.fairlead.node.DeviceOption;
 import io.fairlead.node.HostPort;
 import io.fairlead.node.MachineOption;
 import io.fairlead.node.Node;
@@ -127,9 +128,9 @@ final class NodeCommand implements Callable<Integer> {
                 Map<String, String> attributes = attributes(option, known, nodeOptions, served);
                 byName.put(
                         option.name(),
-                        served.addForNode(option.name(), option.deviceId(), option.socket(), attributes));
+                        served.make(new DeviceOption(option.name(), option.deviceId(), option.socket(), attributes)));
             }
-            try (Node node = new Node(nodeOptions, known, byName)) {
+            try (Node node = new Node(nodeOptions, known, byName, served)) {
                 if (json) {
                     ObjectNode line = new JsonMapper().createObjectNode();
                     line.put("ready", true).put("port", node.port());

@@ -2,6 +2,7 @@ package io.fairlead.cli;
 
 import io.fairlead.cli.host.ServedDevices;
 import io.fairlead.devices.all.SoftwareManagement;
+import io.fairlead.node.DeviceOption;
 import io.fairlead.vdpa.DeviceStatistics;
 import io.fairlead.vdpa.QueueStatistics;
 import io.fairlead.vdpa.Registry;

@@ -14,6 +14,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -33,6 +34,8 @@ final class ControlConnection implements MigrationWatcher {
     private static final int MAX_LINE_BYTES = 64 << 10;
     private static final int BUFFER_BYTES = 4096;
     private static final int SEND_TIMEOUT_MILLIS = 1000;
+    private static final int DEFAULT_GUEST_SECONDS = 30;
+    private static final int MAX_GUEST_SECONDS = 3600;
     private static final JsonMapper JSON = new JsonMapper();
 
     private final Node node;
@@ -140,7 +143,15 @@ final class ControlConnection implements MigrationWatcher {
                             },
                             report.reason());
                 }
-                default -> done(2, "no such command; there are: status, check, migrate");
+                case "attach" -> {
+                    node.attach(machine, Attachments.option(command.path("device")), guestTimeout(command));
+                    done(0, "");
+                }
+                case "detach" -> {
+                    node.detach(machine, command.path("device").asString(""), guestTimeout(command));
+                    done(0, "");
+                }
+                default -> done(2, "no such command; there are: status, check, migrate, attach, detach");
             }
         } catch (IOException e) {
             done(1, String.valueOf(e.getMessage()));
@@ -152,6 +163,11 @@ final class ControlConnection implements MigrationWatcher {
         } finally {
             migrating = null;
         }
+    }
+
+    private static Duration guestTimeout(JsonNode command) {
+        return Duration.ofSeconds(
+                Math.clamp(command.path("guestTimeoutSeconds").asInt(DEFAULT_GUEST_SECONDS), 1, MAX_GUEST_SECONDS));
     }
 
     private static HostPort to(JsonNode command) {

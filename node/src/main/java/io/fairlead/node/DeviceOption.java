@@ -1,7 +1,8 @@
-package io.fairlead.cli;
+package io.fairlead.node;
 
 import io.fairlead.virtio.DeviceId;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -14,9 +15,13 @@ import java.util.Map;
  * @param socket where its vhost-user socket is made
  * @param attributes the settings of the type
  */
-record DeviceOption(String name, int deviceId, Path socket, Map<String, String> attributes) {
+public record DeviceOption(String name, int deviceId, Path socket, Map<String, String> attributes) {
+    public DeviceOption {
+        attributes = Collections.unmodifiableMap(new LinkedHashMap<>(attributes));
+    }
+
     /** @throws IllegalArgumentException with what is wrong and what is expected */
-    static DeviceOption parse(String text) {
+    public static DeviceOption parse(String text) {
         Map<String, String> pairs = new LinkedHashMap<>();
         // A lone comma ends a pair; the look-around leaves doubled ones alone.
         for (String pair : text.replace(",,", "\0").split(",", -1)) {

@@ -7,9 +7,11 @@ import io.fairlead.node.migration.MigrationReport;
 import io.fairlead.node.tls.NodeCertificates;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -23,6 +25,7 @@ public final class Node implements AutoCloseable {
     private final NodeOptions options;
     private final Map<String, NodeMachine> machines;
     private final MachineLocks locks = new MachineLocks();
+    private final Attachments attachments;
     private final NodeListener listener;
     private final Departures departures;
     private final ControlServer control;
@@ -35,8 +38,22 @@ public final class Node implements AutoCloseable {
      * @throws IllegalArgumentException where a machine names a device that is not there, or one of another machine
      */
     public Node(NodeOptions options, List<MachineOption> machines, Map<String, NodeDevice> devices) throws IOException {
+        this(options, machines, devices, DeviceMaker.NONE);
+    }
+
+    /**
+     * As {@link #Node(NodeOptions, List, Map)}.
+     *
+     * @param maker of devices that come to machines and leave them while the node runs
+     */
+    public Node(NodeOptions options, List<MachineOption> machines, Map<String, NodeDevice> devices, DeviceMaker maker)
+            throws IOException {
         this.options = options;
         this.machines = machines(machines, devices);
+        attachments = new Attachments(this.machines, options.state().resolve("attached"), maker, locks);
+        attachments.recover();
+        Set<NodeDevice> all = new LinkedHashSet<>(devices.values());
+        this.machines.values().forEach(machine -> all.addAll(machine.devices()));
         NodeCertificates certificates = NodeCertificates.load(options.certificates());
         Path journals = options.state().resolve("migrations");
         String incarnation = UUID.randomUUID().toString();
@@ -73,7 +90,7 @@ public final class Node implements AutoCloseable {
                     later.addAll(machine.devices());
                 }
             }
-            for (NodeDevice device : devices.values()) {
+            for (NodeDevice device : all) {
                 if (!later.contains(device)) {
                     device.serve();
                 }
@@ -123,6 +140,14 @@ public final class Node implements AutoCloseable {
             String machine, HostPort to, io.fairlead.node.migration.MigrationPlan plan, MigrationWatcher watcher)
             throws IOException {
         return departures.migrate(machine, to, plan, watcher);
+    }
+
+    void attach(String machine, DeviceOption option, Duration guestTimeout) throws IOException {
+        attachments.attach(machine, option, guestTimeout);
+    }
+
+    void detach(String machine, String device, Duration guestTimeout) throws IOException {
+        attachments.detach(machine, device, guestTimeout);
     }
 
     boolean cancel(String machine, String reason) {

@@ -19,7 +19,7 @@ final class NodeMachine implements AutoCloseable {
 
     private final String name;
     private final Path socket;
-    private final List<NodeDevice> devices;
+    private volatile List<NodeDevice> devices;
     private @Nullable Qmp monitor;
 
     NodeMachine(String name, Path socket, List<NodeDevice> devices) {
@@ -34,6 +34,18 @@ final class NodeMachine implements AutoCloseable {
 
     List<NodeDevice> devices() {
         return devices;
+    }
+
+    /** It has one more. */
+    synchronized void add(NodeDevice device) {
+        List<NodeDevice> more = new ArrayList<>(devices);
+        more.add(device);
+        devices = List.copyOf(more);
+    }
+
+    /** It has one less. */
+    synchronized void remove(NodeDevice device) {
+        devices = devices.stream().filter(other -> other != device).toList();
     }
 
     /**

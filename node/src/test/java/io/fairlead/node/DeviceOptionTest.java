@@ -1,4 +1,4 @@
-package io.fairlead.cli;
+package io.fairlead.node;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

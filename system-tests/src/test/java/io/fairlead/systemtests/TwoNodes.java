@@ -220,6 +220,7 @@ final class TwoNodes implements AutoCloseable {
                 .machineType("pc-q35-10.0")
                 .memoryMib(256)
                 .processors(2)
+                .arguments("-device", "pcie-root-port,id=port0,chassis=1")
                 .nodeMonitor();
     }
 

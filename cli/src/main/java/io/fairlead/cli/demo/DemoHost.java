@@ -1,6 +1,7 @@
 package io.fairlead.cli.demo;
 
 import io.fairlead.cli.host.ServedDevices;
+import io.fairlead.node.DeviceOption;
 import io.fairlead.node.MachineOption;
 import io.fairlead.node.Node;
 import io.fairlead.node.NodeDevice;
@@ -60,7 +61,7 @@ final class DemoHost implements AutoCloseable {
     void addDisk(String disk, String purpose, int queueCount, boolean packed, Map<String, String> attributes)
             throws IOException {
         Path socket = folder.resolve(disk + ".sock");
-        NodeDevice device = served.addForNode(disk, DeviceId.BLOCK, socket, attributes);
+        NodeDevice device = served.make(new DeviceOption(disk, DeviceId.BLOCK, socket, attributes));
         VhostUserDevice machineDevice =
                 VhostUserDevice.blk(disk, socket).with("num-queues", queueCount).with("packed", packed ? "on" : "off");
         boolean handedThrough = attributes.containsKey(VhostUserManagement.BACKEND);

@@ -1,6 +1,8 @@
 package io.fairlead.cli.host;
 
 import io.fairlead.devices.all.SoftwareManagement;
+import io.fairlead.node.DeviceMaker;
+import io.fairlead.node.DeviceOption;
 import io.fairlead.node.NodeDevice;
 import io.fairlead.vdpa.Registry;
 import io.fairlead.vdpa.VdpaDevice;
@@ -21,7 +23,7 @@ import java.util.Map;
  * Devices of one host, each at its socket, and what serves them: Fairlead's own, and those of other daemons. A device
  * that cannot log what it writes has a relay before it, which stands aside until a migration needs it. One thread.
  */
-public final class ServedDevices implements AutoCloseable {
+public final class ServedDevices implements DeviceMaker, AutoCloseable {
     /** How long a device that only a reset stops may take to answer what it has. */
     private static final Duration RELAY_DRAIN_DEADLINE = Duration.ofSeconds(10);
 
@@ -56,14 +58,18 @@ public final class ServedDevices implements AutoCloseable {
         return server.serve(create(name, deviceId, attributes), socket);
     }
 
-    /**
-     * Creates a device that a node serves at a socket, as long as its machine may use it.
-     *
-     * @param attributes as of {@link #add}
-     */
-    public NodeDevice addForNode(String name, int deviceId, Path socket, Map<String, String> attributes)
-            throws IOException {
-        return new NodeDevice(create(name, deviceId, attributes), server, socket);
+    /** Creates a device that a node serves at a socket, as long as its machine may use it. */
+    @Override
+    public NodeDevice make(DeviceOption option) throws IOException {
+        return new NodeDevice(create(option.name(), option.deviceId(), option.attributes()), server, option.socket());
+    }
+
+    @Override
+    public void remove(NodeDevice device) throws IOException {
+        // A relay is not the registry's.
+        try (VdpaDevice _ = device.device()) {
+            registry.remove(device.name());
+        }
     }
 
     /**

@@ -1,0 +1,113 @@
+package io.fairlead.cli;
+
+import io.fairlead.cli.host.ControlClient;
+import io.fairlead.devices.all.SoftwareManagement;
+import io.fairlead.node.DeviceOption;
+import io.fairlead.virtio.DeviceId;
+import java.io.IOException;
+import java.nio.file.Path;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/** {@code fairlead vm}: gives running machines devices and takes them away. */
+@Command(
+        name = "vm",
+        description = "Give a running machine devices and take them away: attach, detach.",
+        mixinStandardHelpOptions = true,
+        synopsisSubcommandLabel = "COMMAND")
+final class MachineCommand implements Runnable {
+    private static final String GUEST_TIMEOUT = "How long the guest may take, in seconds. Default: ${DEFAULT-VALUE}.";
+
+    @Spec
+    @SuppressWarnings("NullAway.Init") // picocli sets it before run
+    private CommandSpec spec;
+
+    private final JsonMapper mapper = new JsonMapper();
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "a command is missing: attach or detach");
+    }
+
+    @Command(
+            name = "attach",
+            description = "Plug a device into a running machine, and wait until the guest's driver has taken it.",
+            mixinStandardHelpOptions = true,
+            footerHeading = "%nExample:%n",
+            footer = "  fairlead vm attach vm0 --control alpha.ctl --device"
+                    + " name=disk1,type=blk,socket=disk1.sock,path=more.img")
+    int attach(
+            @Parameters(paramLabel = "MACHINE", description = "Its name at the node.") String machine,
+            @Option(names = "--control", required = true, paramLabel = "SOCKET", description = "The node's.")
+                    Path control,
+            @Option(
+                            names = "--device",
+                            required = true,
+                            paramLabel = "KEY=VALUE,...",
+                            description = {
+                                "The device, as of 'fairlead node'; paths are the node's.",
+                                SoftwareManagement.HELP
+                            })
+                    String device,
+            @Option(names = "--timeout", paramLabel = "SECONDS", defaultValue = "30", description = GUEST_TIMEOUT)
+                    int timeoutSeconds,
+            @Option(names = "--json", description = "Print JSON.") boolean json)
+            throws IOException {
+        DeviceOption option = DeviceOption.parse(device);
+        ObjectNode command = command("attach", machine, timeoutSeconds);
+        ObjectNode described = command.putObject("device");
+        described.put("name", option.name());
+        described.put("type", DeviceId.name(option.deviceId()));
+        described.put("socket", option.socket().toAbsolutePath().toString());
+        ObjectNode attributes = described.putObject("attributes");
+        option.attributes().forEach(attributes::put);
+        return execute(control, command, json, "%s has %s".formatted(machine, option.name()));
+    }
+
+    @Command(
+            name = "detach",
+            description = "Take a device out of a running machine when the guest has let go of it.",
+            mixinStandardHelpOptions = true)
+    int detach(
+            @Parameters(paramLabel = "MACHINE", description = "Its name at the node.") String machine,
+            @Parameters(paramLabel = "DEVICE", description = "The device's name.") String device,
+            @Option(names = "--control", required = true, paramLabel = "SOCKET", description = "The node's.")
+                    Path control,
+            @Option(names = "--timeout", paramLabel = "SECONDS", defaultValue = "30", description = GUEST_TIMEOUT)
+                    int timeoutSeconds,
+            @Option(names = "--json", description = "Print JSON.") boolean json)
+            throws IOException {
+        ObjectNode command = command("detach", machine, timeoutSeconds);
+        command.put("device", device);
+        return execute(control, command, json, "%s has no %s any more".formatted(machine, device));
+    }
+
+    private ObjectNode command(String name, String machine, int timeoutSeconds) {
+        return mapper.createObjectNode()
+                .put("command", name)
+                .put("machine", machine)
+                .put("guestTimeoutSeconds", timeoutSeconds);
+    }
+
+    private static int execute(Path control, ObjectNode command, boolean json, String success) throws IOException {
+        try (ControlClient client = new ControlClient(control)) {
+            JsonNode done = client.execute(command, _ -> {});
+            int exitCode = done.path("done").asInt(Main.EXIT_INTERNAL);
+            if (json) {
+                System.out.println(done);
+            } else if (exitCode == 0) {
+                System.out.println(success);
+            } else {
+                System.err.println("fairlead: " + done.path("error").asString(""));
+            }
+            return exitCode;
+        }
+    }
+}

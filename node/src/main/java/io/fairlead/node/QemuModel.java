@@ -1,0 +1,47 @@
+package io.fairlead.node;
+
+import io.fairlead.qemu.VhostUserDevice;
+import io.fairlead.vdpa.VdpaDevice;
+import io.fairlead.virtio.DeviceId;
+import java.nio.file.Path;
+
+/** Which of QEMU's devices presents a device of ours. */
+final class QemuModel {
+    /** A node that is started again is found again soon. */
+    private static final int RECONNECT_MILLIS = 100;
+
+    private static final int SCSI_OTHER_QUEUES = 2;
+    private static final int FS_OTHER_QUEUES = 1;
+
+    private QemuModel() {}
+
+    /** The device by its name, with all its queues. */
+    static VhostUserDevice of(VdpaDevice device, Path socket) {
+        String name = device.name();
+        int queues = device.queueCount();
+        VhostUserDevice model = switch (device.deviceId()) {
+            case DeviceId.BLOCK -> VhostUserDevice.blk(name, socket).with("num-queues", queues);
+            case DeviceId.NET -> net(device, socket);
+            case DeviceId.SCSI -> VhostUserDevice.scsi(name, socket).with("num_queues", queues - SCSI_OTHER_QUEUES);
+            case DeviceId.FS ->
+                VhostUserDevice.fs(name, socket, device.identity().getOrDefault("tag", name))
+                        .with("num-request-queues", queues - FS_OTHER_QUEUES);
+            case DeviceId.RNG -> VhostUserDevice.of(name, "vhost-user-rng-pci", socket);
+            case DeviceId.VSOCK -> VhostUserDevice.of(name, "vhost-user-vsock-pci", socket);
+            default ->
+                VhostUserDevice.of(name, "vhost-user-test-device-pci", socket)
+                        .with("virtio-id", device.deviceId())
+                        .with("num_vqs", queues)
+                        .with("vq_size", device.maxQueueSize(0))
+                        .with("config_size", device.configByteCount());
+        };
+        return model.withReconnectMillis(RECONNECT_MILLIS);
+    }
+
+    private static VhostUserDevice net(VdpaDevice device, Path socket) {
+        VhostUserDevice model =
+                VhostUserDevice.net(device.name(), socket).withQueuePairs(Math.max(1, device.queueCount() / 2));
+        String mac = device.identity().getOrDefault("mac", "");
+        return mac.isEmpty() ? model : model.with("mac", mac);
+    }
+}
