@@ -79,6 +79,9 @@ record PackageSet(String name, String release, boolean backports, List<String> p
     static final PackageSet LIBBLKIO = new PackageSet(
             "libblkio", "trixie", false, List.of("libblkio1", "libblkio-dev"), List.of("libc6", "libgcc-s1"));
 
+    static final PackageSet VIRTIOFSD =
+            new PackageSet("virtiofsd", "trixie", false, List.of("virtiofsd"), INSTALLATION_ONLY);
+
     PackageSet {
         packages = List.copyOf(packages);
         assumed = List.copyOf(assumed);

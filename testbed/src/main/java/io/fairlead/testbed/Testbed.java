@@ -113,6 +113,11 @@ public final class Testbed implements AutoCloseable {
         return store.get(release.packages()).command("usr/bin/qemu-storage-daemon");
     }
 
+    /** The command that starts virtiofsd. */
+    public List<String> virtiofsd() throws IOException {
+        return store.get(PackageSet.VIRTIOFSD).command("usr/libexec/virtiofsd");
+    }
+
     /** The command that starts a program of the guests' userland on the host, such as {@code usr/bin/fio}. */
     public List<String> hostCommand(String program) throws IOException {
         return store.get(PackageSet.USERLAND).command(program);
