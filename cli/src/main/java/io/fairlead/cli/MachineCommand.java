@@ -1,6 +1,5 @@
 package io.fairlead.cli;
 
-import io.fairlead.cli.host.ControlClient;
 import io.fairlead.devices.all.SoftwareManagement;
 import io.fairlead.node.DeviceOption;
 import io.fairlead.virtio.DeviceId;
@@ -12,7 +11,6 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
-import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -68,7 +66,7 @@ final class MachineCommand implements Runnable {
         described.put("socket", option.socket().toAbsolutePath().toString());
         ObjectNode attributes = described.putObject("attributes");
         option.attributes().forEach(attributes::put);
-        return execute(control, command, json, "%s has %s".formatted(machine, option.name()));
+        return NodeRequest.execute(control, command, json, "%s has %s".formatted(machine, option.name()));
     }
 
     @Command(
@@ -86,7 +84,7 @@ final class MachineCommand implements Runnable {
             throws IOException {
         ObjectNode command = command("detach", machine, timeoutSeconds);
         command.put("device", device);
-        return execute(control, command, json, "%s has no %s any more".formatted(machine, device));
+        return NodeRequest.execute(control, command, json, "%s has no %s any more".formatted(machine, device));
     }
 
     private ObjectNode command(String name, String machine, int timeoutSeconds) {
@@ -94,20 +92,5 @@ final class MachineCommand implements Runnable {
                 .put("command", name)
                 .put("machine", machine)
                 .put("guestTimeoutSeconds", timeoutSeconds);
-    }
-
-    private static int execute(Path control, ObjectNode command, boolean json, String success) throws IOException {
-        try (ControlClient client = new ControlClient(control)) {
-            JsonNode done = client.execute(command, _ -> {});
-            int exitCode = done.path("done").asInt(Main.EXIT_INTERNAL);
-            if (json) {
-                System.out.println(done);
-            } else if (exitCode == 0) {
-                System.out.println(success);
-            } else {
-                System.err.println("fairlead: " + done.path("error").asString(""));
-            }
-            return exitCode;
-        }
     }
 }

@@ -22,6 +22,7 @@ import picocli.CommandLine.Spec;
             NodeCommand.class,
             MigrateCommand.class,
             MachineCommand.class,
+            DeviceCommand.class,
             BenchCommand.class,
             StateCommand.class,
             CertificatesCommand.class,

@@ -211,11 +211,6 @@ final class Attachments {
 
     /** A device as a file or a command has it. */
     static DeviceOption option(JsonNode node) {
-        Map<String, String> attributes = new LinkedHashMap<>();
-        node.path("attributes")
-                .properties()
-                .forEach(
-                        entry -> attributes.put(entry.getKey(), entry.getValue().asString("")));
         String type = node.path("type").asString("");
         return new DeviceOption(
                 node.path("name").asString(""),
@@ -223,6 +218,15 @@ final class Attachments {
                         .orElseThrow(
                                 () -> new IllegalArgumentException("type %s is not a virtio type".formatted(type))),
                 Path.of(node.path("socket").asString("")),
-                attributes);
+                attributes(node));
+    }
+
+    static Map<String, String> attributes(JsonNode node) {
+        Map<String, String> attributes = new LinkedHashMap<>();
+        node.path("attributes")
+                .properties()
+                .forEach(
+                        entry -> attributes.put(entry.getKey(), entry.getValue().asString("")));
+        return attributes;
     }
 }

@@ -151,7 +151,14 @@ final class ControlConnection implements MigrationWatcher {
                     node.detach(machine, command.path("device").asString(""), guestTimeout(command));
                     done(0, "");
                 }
-                default -> done(2, "no such command; there are: status, check, migrate, attach, detach");
+                case "set" -> {
+                    node.change(
+                            command.path("device").asString(""),
+                            Attachments.attributes(command),
+                            command.path("force").asBoolean(false));
+                    done(0, "");
+                }
+                default -> done(2, "no such command; there are: status, check, migrate, attach, detach, set");
             }
         } catch (IOException e) {
             done(1, String.valueOf(e.getMessage()));

@@ -1,6 +1,7 @@
 package io.fairlead.node;
 
 import java.io.IOException;
+import java.util.Map;
 
 /** Makes devices for a node that runs, and takes them away again. One thread at a time. */
 public interface DeviceMaker {
@@ -15,6 +16,11 @@ public interface DeviceMaker {
         public void remove(NodeDevice device) throws IOException {
             throw new IOException("device %s stays as long as this node".formatted(device.name()));
         }
+
+        @Override
+        public void change(String name, Map<String, String> attributes, boolean forced) throws IOException {
+            throw new IOException("device %s: this node changes no devices while it runs".formatted(name));
+        }
     };
 
     /**
@@ -27,4 +33,14 @@ public interface DeviceMaker {
 
     /** Closes a device that nobody uses any more. */
     void remove(NodeDevice device) throws IOException;
+
+    /**
+     * Changes a device while a driver uses it. Any thread.
+     *
+     * @param name of one that there is
+     * @param forced also where it can cost data
+     * @throws IllegalArgumentException where that cannot be changed, or not to this value
+     * @throws IOException where the host refuses
+     */
+    void change(String name, Map<String, String> attributes, boolean forced) throws IOException;
 }

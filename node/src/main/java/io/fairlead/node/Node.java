@@ -25,6 +25,7 @@ public final class Node implements AutoCloseable {
     private final NodeOptions options;
     private final Map<String, NodeMachine> machines;
     private final MachineLocks locks = new MachineLocks();
+    private final DeviceMaker maker;
     private final Attachments attachments;
     private final NodeListener listener;
     private final Departures departures;
@@ -50,6 +51,7 @@ public final class Node implements AutoCloseable {
             throws IOException {
         this.options = options;
         this.machines = machines(machines, devices);
+        this.maker = maker;
         attachments = new Attachments(this.machines, options.state().resolve("attached"), maker, locks);
         attachments.recover();
         Set<NodeDevice> all = new LinkedHashSet<>(devices.values());
@@ -148,6 +150,20 @@ public final class Node implements AutoCloseable {
 
     void detach(String machine, String device, Duration guestTimeout) throws IOException {
         attachments.detach(machine, device, guestTimeout);
+    }
+
+    void change(String device, Map<String, String> attributes, boolean forced) throws IOException {
+        List<String> names = machines.values().stream()
+                .flatMap(machine -> machine.devices().stream())
+                .map(NodeDevice::name)
+                .toList();
+        if (!names.contains(device)) {
+            throw new IllegalArgumentException("no machine has a device %s, only %s".formatted(device, names));
+        }
+        if (attributes.isEmpty()) {
+            throw new IllegalArgumentException("device %s: nothing to change".formatted(device));
+        }
+        maker.change(device, attributes, forced);
     }
 
     boolean cancel(String machine, String reason) {

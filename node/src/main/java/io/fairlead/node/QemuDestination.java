@@ -106,6 +106,7 @@ final class QemuDestination implements DestinationSide {
                 throw new IOException("the state of device %s is not final"
                         .formatted(machine.devices().get(i).name()));
             }
+            DeviceRestore.follow(states.get(i), machine.devices().get(i).device());
             DeviceRestore.validate(states.get(i), machine.devices().get(i).device());
         }
         for (int i = 0; i < states.size(); i++) {

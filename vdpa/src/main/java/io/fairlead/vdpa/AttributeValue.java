@@ -34,6 +34,22 @@ public final class AttributeValue {
         }
     }
 
+    /** A number of bytes from 1, also with K, M, G or T behind it, in powers of 1024. */
+    public static long bytes(String key, String value) {
+        int unit = value.isEmpty() ? -1 : "KMGT".indexOf(value.charAt(value.length() - 1));
+        try {
+            long count = Long.parseLong(unit < 0 ? value : value.substring(0, value.length() - 1));
+            int shift = 10 * (unit + 1);
+            if (count > 0 && count <= Long.MAX_VALUE >> shift) {
+                return count << shift;
+            }
+        } catch (NumberFormatException e) {
+            // Said below.
+        }
+        throw new IllegalArgumentException(
+                "%s: '%s' is not a number of bytes such as 1073741824 or 1G".formatted(key, value));
+    }
+
     /** A {@link #number} from 1. */
     public static int positive(String key, String value) {
         int number = number(key, value);

@@ -274,6 +274,13 @@ public interface VdpaDevice extends AutoCloseable {
     }
 
     /**
+     * The machine comes from a device whose configuration space is this by now: takes over what changed there while the
+     * machine was moving, as far as this device finds it at its own side, such as the size of storage that has grown. What
+     * it does not follow shows when the two are compared. Tells the driver when it is there.
+     */
+    default void follow(Octets config) throws IOException {}
+
+    /**
      * Marks every page written from the return of this call on; null switches it off. Needs DIRTY_LOG. The log stays the
      * caller's, who keeps it open until it is replaced.
      */

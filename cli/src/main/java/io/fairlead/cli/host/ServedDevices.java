@@ -84,6 +84,15 @@ public final class ServedDevices implements DeviceMaker, AutoCloseable {
         return all;
     }
 
+    @Override
+    public void change(String name, Map<String, String> attributes, boolean forced) throws IOException {
+        Registry.Entry entry = registry.find(name).orElseThrow();
+        if (entry.managementDevice() != software) {
+            throw new IllegalArgumentException("%s: it is another daemon's, which alone can change it".formatted(name));
+        }
+        software.change(entry.device(), attributes, forced);
+    }
+
     private Provisioner management(Map<String, String> attributes) {
         return attributes.containsKey(VhostUserManagement.BACKEND) ? daemons : software;
     }

@@ -51,6 +51,11 @@ public final class SoftwareManagement implements Provisioner {
         return type(other.deviceId()).attributesLike(other);
     }
 
+    /** See {@link SoftwareType#change}. */
+    public void change(VdpaDevice device, Map<String, String> attributes, boolean forced) throws IOException {
+        type(device.deviceId()).change(device, attributes, forced);
+    }
+
     private SoftwareType type(int deviceId) {
         SoftwareType type = types.get(deviceId);
         if (type == null) {

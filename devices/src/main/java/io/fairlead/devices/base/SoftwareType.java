@@ -24,6 +24,33 @@ public interface SoftwareType {
      */
     VdpaDevice create(String name, Map<String, String> attributes, EventLoopGroup loops) throws IOException;
 
+    /** The attributes that {@link #change} knows, with commas between them; empty for none. */
+    default String changeable() {
+        return "";
+    }
+
+    /**
+     * Changes a device while a driver uses it, which is told. Any thread.
+     *
+     * @param device of this type's
+     * @param attributes at least one
+     * @param forced also where it can cost data
+     * @throws IllegalArgumentException where an attribute cannot be changed or the value is wrong; nothing has changed then
+     * @throws IOException where the host refuses
+     */
+    default void change(VdpaDevice device, Map<String, String> attributes, boolean forced) throws IOException {
+        throw unchangeable(device, attributes.keySet().iterator().next());
+    }
+
+    /** Says what can be changed. */
+    default IllegalArgumentException unchangeable(VdpaDevice device, String key) {
+        return new IllegalArgumentException("%s: %s cannot be changed while the device is there; %s"
+                .formatted(
+                        device.name(),
+                        key,
+                        changeable().isEmpty() ? "nothing of it can" : "this can: " + changeable()));
+    }
+
     /** See {@link io.fairlead.vdpa.preflight.Provisioner#attributesLike}. */
     Map<String, String> attributesLike(DeviceProfile other);
 }

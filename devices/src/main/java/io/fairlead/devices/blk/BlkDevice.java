@@ -16,6 +16,7 @@ import io.fairlead.virtio.BlkConfig;
 import io.fairlead.virtio.BlkRequest;
 import io.fairlead.virtio.DeviceId;
 import io.fairlead.virtio.Feature;
+import io.fairlead.virtio.parts.Octets;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -177,6 +178,24 @@ public final class BlkDevice extends SoftwareDevice {
         backend.resize(newBytes);
         config().update(bytes -> BlkConfig.CAPACITY_SECTORS.write(bytes, newBytes >> BlkRequest.SECTOR_SHIFT));
         configChanged();
+    }
+
+    /** What the storage could hold now. */
+    long presentBytes() throws IOException {
+        return backend.presentBytes();
+    }
+
+    /** The capacity, where the storage has grown with that of the source. */
+    @Override
+    public synchronized void follow(Octets sourceConfig) throws IOException {
+        if (sourceConfig.size() < BlkConfig.CAPACITY_SECTORS.end()) {
+            return;
+        }
+        long sectors = BlkConfig.CAPACITY_SECTORS.read(MemorySegment.ofArray(sourceConfig.toArray()));
+        long present = presentBytes();
+        if (sectors > byteCount() >> BlkRequest.SECTOR_SHIFT && sectors <= present >> BlkRequest.SECTOR_SHIFT) {
+            resize(sectors << BlkRequest.SECTOR_SHIFT);
+        }
     }
 
     /** Capacity. Any thread. */

@@ -27,6 +27,7 @@ public final class BlkType implements SoftwareType {
             "path, read-only, direct, locked, discard, queues, queue-size, serial, block-size, physical-block-size,"
                     + " volume, features, delay-millis";
 
+    private static final String SIZE = "size";
     private static final int SECTOR_BYTES = 512;
 
     /** Knows the type; has no state. */
@@ -69,6 +70,30 @@ public final class BlkType implements SoftwareType {
                 ? OptionalLong.of(
                         field.read(MemorySegment.ofArray(other.config().toArray())))
                 : OptionalLong.empty();
+    }
+
+    @Override
+    public String changeable() {
+        return SIZE;
+    }
+
+    /** {@code size}: bytes, also with K, M, G or T behind them, or {@code storage} for what the storage has by now. */
+    @Override
+    public void change(VdpaDevice device, Map<String, String> attributes, boolean forced) throws IOException {
+        BlkDevice disk = (BlkDevice) device;
+        for (String key : attributes.keySet()) {
+            if (!key.equals(SIZE)) {
+                throw unchangeable(device, key);
+            }
+        }
+        String value = attributes.getOrDefault(SIZE, "");
+        long newBytes = value.equals("storage") ? disk.presentBytes() : AttributeValue.bytes(SIZE, value);
+        if (newBytes < disk.byteCount() && !forced) {
+            throw new IllegalArgumentException(
+                    "%s: size: %d bytes are less than the %d that it has: what lies behind them would be cut off; say so by --force"
+                            .formatted(disk.name(), newBytes, disk.byteCount()));
+        }
+        disk.resize(newBytes);
     }
 
     /** @throws IllegalArgumentException where an attribute is unknown, missing or wrong */

@@ -364,12 +364,18 @@ final class RawFile implements Storage {
     }
 
     @Override
+    public long presentBytes() throws IOException {
+        long here = blockDevice ? BlockDevice.sizeBytes(fd) : FileIo.status(fd).sizeBytes();
+        return here - here % blockSizeBytes;
+    }
+
+    @Override
     public void resize(long newBytes) throws IOException {
         if (newBytes <= 0 || newBytes % blockSizeBytes != 0) {
             throw new IOException("%s: new size %d is not a positive multiple of the block size %d"
                     .formatted(subject(), newBytes, blockSizeBytes));
         }
-        long here = blockDevice ? BlockDevice.sizeBytes(fd) : FileIo.status(fd).sizeBytes();
+        long here = presentBytes();
         if (here < newBytes) {
             if (blockDevice || readOnly) {
                 throw new IOException("%s has %d bytes and cannot be made %d".formatted(subject(), here, newBytes));

@@ -132,6 +132,11 @@ final class SlowStorage implements Storage {
     }
 
     @Override
+    public long presentBytes() throws IOException {
+        return storage.presentBytes();
+    }
+
+    @Override
     public void resize(long newBytes) throws IOException {
         storage.resize(newBytes);
     }

@@ -88,6 +88,9 @@ public interface Storage extends AutoCloseable {
      */
     int writeZeroes(long offset, long byteCount, boolean mayUnmap);
 
+    /** What the storage could hold now, in whole blocks: more than the capacity where it has grown since. Not on the data path. */
+    long presentBytes() throws IOException;
+
     /**
      * Takes another capacity; the storage grows where it is shorter and is never shortened.
      *

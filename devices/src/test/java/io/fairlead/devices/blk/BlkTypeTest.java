@@ -3,6 +3,7 @@ package io.fairlead.devices.blk;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.fairlead.vdpa.DeviceListener;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoopGroup;
 import io.fairlead.vdpa.preflight.DeviceProfile;
@@ -12,6 +13,8 @@ import io.fairlead.virtio.BlkConfig;
 import io.fairlead.virtio.DeviceId;
 import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.parts.Octets;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -21,6 +24,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -186,5 +190,71 @@ class BlkTypeTest {
         Map<String, String> attributes = new HashMap<>(type.attributesLike(all));
         attributes.put("path", "/a");
         assertThatThrownBy(() -> BlkType.settings(attributes)).isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
+    void growsWhileItIsThereAndShrinksOnlyWhenForced(@TempDir Path folder) throws Exception {
+        Path image = Files.write(folder.resolve("disk.img"), new byte[1 << 20]);
+        BlkType type = new BlkType();
+        try (EventLoopGroup loops = new EventLoopGroup(1);
+                BlkDevice disk = BlkDevice.create("disk0", BlkSettings.of(image), loops)) {
+            AtomicInteger told = new AtomicInteger();
+            disk.listener(new DeviceListener() {
+                @Override
+                public void configChanged() {
+                    told.incrementAndGet();
+                }
+
+                @Override
+                public void needsReset(String reason) {}
+            });
+            type.change(disk, Map.of("size", "2M"), false);
+            assertThat(disk.byteCount()).isEqualTo(2 << 20);
+            assertThat(Files.size(image)).isEqualTo(2 << 20);
+            assertThatThrownBy(() -> type.change(disk, Map.of("size", "1M"), false))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContainingAll("disk0", "cut off", "--force");
+            type.change(disk, Map.of("size", "1M"), true);
+            assertThat(disk.byteCount()).isEqualTo(1 << 20);
+            assertThat(Files.size(image)).as("nothing is thrown away").isEqualTo(2 << 20);
+            type.change(disk, Map.of("size", "storage"), false);
+            assertThat(disk.byteCount()).isEqualTo(2 << 20);
+            assertThat(told.get()).isEqualTo(3);
+            assertThatThrownBy(() -> type.change(disk, Map.of("size", "3M", "serial", "x"), false))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContainingAll("disk0", "serial", "this can: size");
+            assertThat(disk.byteCount()).isEqualTo(2 << 20);
+            for (String wrong : List.of("", "M", "-1", "0", "1X", "9999999999T", "1000")) {
+                assertThatThrownBy(() -> type.change(disk, Map.of("size", wrong), true))
+                        .as(wrong)
+                        .isInstanceOfAny(IllegalArgumentException.class, IOException.class);
+            }
+            assertThat(told.get()).isEqualTo(3);
+        }
+    }
+
+    @Test
+    void followsASourceThatGrewAsFarAsItsStorageDid(@TempDir Path folder) throws Exception {
+        Path image = Files.write(folder.resolve("disk.img"), new byte[1 << 20]);
+        BlkSettings settings = BlkSettings.of(image).withLocked(false);
+        try (EventLoopGroup loops = new EventLoopGroup(1);
+                BlkDevice source = BlkDevice.create("disk0", settings, loops);
+                BlkDevice destination = BlkDevice.create("disk0", settings, loops)) {
+            destination.follow(Octets.of((byte) 0xff));
+            destination.follow(config(1L << 40));
+            assertThat(destination.byteCount()).as("the storage has no more").isEqualTo(1 << 20);
+            source.resize(2 << 20);
+            destination.follow(DeviceProfile.of(source).config());
+            assertThat(destination.byteCount()).isEqualTo(2 << 20);
+            destination.follow(config(1));
+            assertThat(destination.byteCount()).as("it never shrinks").isEqualTo(2 << 20);
+            assertThat(Files.size(image)).isEqualTo(2 << 20);
+        }
+    }
+
+    private static Octets config(long sectors) {
+        byte[] bytes = new byte[BlkConfig.BYTES];
+        BlkConfig.CAPACITY_SECTORS.write(MemorySegment.ofArray(bytes), sectors);
+        return Octets.of(bytes);
     }
 }

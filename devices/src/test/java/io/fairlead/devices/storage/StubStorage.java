@@ -182,6 +182,11 @@ public final class StubStorage implements Storage {
     }
 
     @Override
+    public long presentBytes() {
+        return byteCount();
+    }
+
+    @Override
     public void resize(long newBytes) throws IOException {
         throw new IOException("stub has one size");
     }

@@ -21,7 +21,9 @@ final class BlkChecks {
     private static List<FieldRule> rules() {
         List<FieldRule> rules = new ArrayList<>();
         rules.add(new FieldRule(
-                BlkConfig.CAPACITY_SECTORS, MAY_GROW, "serve the same volume, or grow the destination's to this size"));
+                BlkConfig.CAPACITY_SECTORS,
+                MAY_GROW,
+                "serve the same volume, or grow the destination's to this size (fairlead dev set NAME size=storage)"));
         String sameBlocks = "give the destination the source's block size (fairlead serve: block-size=)";
         for (ConfigField field :
                 List.of(BlkConfig.BLOCK_SIZE_BYTES, BlkConfig.PHYSICAL_BLOCK_EXP, BlkConfig.ALIGNMENT_OFFSET_BLOCKS)) {

@@ -452,6 +452,11 @@ public final class RelayDevice implements VdpaDevice {
     }
 
     @Override
+    public synchronized void follow(Octets config) throws IOException {
+        device.follow(config);
+    }
+
+    @Override
     public synchronized Octets typeState() throws IOException {
         return device.typeState();
     }

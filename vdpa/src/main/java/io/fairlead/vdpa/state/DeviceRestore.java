@@ -35,6 +35,14 @@ public final class DeviceRestore {
     private DeviceRestore() {}
 
     /**
+     * Lets the device {@link VdpaDevice#follow} what has changed at the source since the machine began to move; to be called
+     * before the final state is judged. What it follows stays, also where it does not take the state then.
+     */
+    public static void follow(DeviceState state, VdpaDevice device) throws IOException {
+        device.follow(state.config().bytes());
+    }
+
+    /**
      * Whether the device can take the state; changes nothing.
      *
      * @throws StateRefusedException with every reason why not
@@ -82,7 +90,8 @@ public final class DeviceRestore {
 
     /**
      * Validates all and then gives the device what it needs: the bytes of the configuration space that the driver wrote,
-     * the requests in flight, and what the driver set by a control queue or the type keeps. Of a provisional state nothing is taken over, it is only validated.
+     * the requests in flight, and what the driver set by a control queue or the type keeps. Of a provisional state
+     * nothing is taken over, it is only validated.
      *
      * @param settledElsewhere completed when the source works on no request in flight any more
      * @param identity what a user says that the device stands for and the device itself does not know

@@ -96,6 +96,7 @@ final class RecordingDevice {
                 yield states.get((int) arguments[0]);
             }
             case "inflightRequests1" -> inflight.getOrDefault((int) arguments[0], InflightRequests.none());
+            case "follow1" -> null;
             case "controlCommands0" -> commands;
             case "typeState0" -> typeState;
             case "configByteCount0" -> config.length;

@@ -65,6 +65,9 @@ final class Session implements DeviceListener {
     /** The client wrote a status of 0; the device is reset when the client goes on (see {@link #setStatus}). */
     private boolean resetDue;
 
+    /** The configuration changed while no ring ran. Set by any thread, after which a ring may start. */
+    private volatile boolean changeUnheard;
+
     Session(VdpaDevice device, Connection connection, RingGate gate, RingTimes times) {
         this.device = device;
         this.connection = connection;
@@ -112,6 +115,9 @@ final class Session implements DeviceListener {
                 connection.reply(tryHandle(request) ? 0 : 1);
             } else {
                 handle(request);
+            }
+            if (changeUnheard && rings.anyReady()) {
+                configChanged();
             }
         }
         return "the client closed the connection";
@@ -342,6 +348,8 @@ final class Session implements DeviceListener {
 
     @Override
     public void configChanged() {
+        // QEMU forgets what it hears before it has started the device, as that of a machine that only arrives.
+        changeUnheard = !rings.anyReady();
         synchronized (channelLock) {
             if (channel == null) {
                 return;

@@ -101,6 +101,7 @@ final class SessionState implements AutoCloseable {
                 if (!state.isFinal()) {
                     throw new IOException("the state is provisional");
                 }
+                DeviceRestore.follow(state, device);
                 DeviceRestore.apply(state, device, CompletableFuture.completedStage(null));
             }
             return true;

@@ -334,6 +334,14 @@ class VhostUserServerTest {
                 assertThat(message.segment().asSlice(0, 12).toArray(ValueLayout.JAVA_INT))
                         .as("CONFIG_CHANGE_MSG, version 1, no reply wanted, no payload")
                         .containsExactly(2, 1, 0);
+                // A client such as QEMU did not listen yet: it is told again when a ring runs, and then no more.
+                client.start(16, FEATURES, QueueState.initial(false));
+                assertThat(ours.receive(message.segment(), 0, 12, client.received))
+                        .isEqualTo(12);
+                client.ask(Request.GET_CONFIG, TestClient.config(0, 8, 0));
+                ours.receiveTimeout(1);
+                assertThatThrownBy(() -> ours.receive(message.segment(), 0, 12, client.received))
+                        .isInstanceOf(IOException.class);
             }
             byte[] after = client.ask(Request.GET_CONFIG, TestClient.config(0, 8, 0));
             assertThat(ByteBuffer.wrap(after).order(ByteOrder.LITTLE_ENDIAN).getLong(12))
