@@ -7,5 +7,6 @@ module io.fairlead.devices {
     exports io.fairlead.devices.all;
     exports io.fairlead.devices.base;
     exports io.fairlead.devices.blk;
+    exports io.fairlead.devices.fs;
     exports io.fairlead.devices.rng;
 }

@@ -1,5 +1,6 @@
 package io.fairlead.linux;
 
+import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
@@ -32,6 +33,7 @@ public final class FileIo {
     public static final int O_NOFOLLOW = ARM ? 0x8000 : 0x20000;
     public static final int O_NOATIME = 0x40000;
     public static final int O_CLOEXEC = 0x80000;
+    public static final int O_SYNC = 0x101000;
     public static final int O_PATH = 0x200000;
 
     /** Per-call flags of {@link #preadv2} and {@link #pwritev2}. */
@@ -50,10 +52,27 @@ public final class FileIo {
 
     private static final int SEEK_END = 2;
 
+    /** Where {@link #lseek} looks: from the start, or for the next data or hole from there. */
+    public static final int SEEK_SET = 0;
+
+    public static final int SEEK_DATA = 3;
+    public static final int SEEK_HOLE = 4;
+
+    /** Operations of {@link #flock}. */
+    public static final int LOCK_SH = 1;
+
+    public static final int LOCK_EX = 2;
+    public static final int LOCK_NB = 4;
+    public static final int LOCK_UN = 8;
+
+    static final int F_OFD_GETLK = 36;
     static final int F_OFD_SETLK = 37;
-    static final short F_RDLCK = 0;
-    static final short F_WRLCK = 1;
-    static final short F_UNLCK = 2;
+
+    /** Types of locks on ranges ({@link #setLock}). */
+    public static final short F_RDLCK = 0;
+
+    public static final short F_WRLCK = 1;
+    public static final short F_UNLCK = 2;
 
     /** {@code struct flock}: l_type, l_whence, l_start, l_len, l_pid. */
     static final long FLOCK_SIZE = 32;
@@ -177,6 +196,39 @@ public final class FileIo {
         return Libc.lseek(fd, 0, SEEK_END);
     }
 
+    /** Closes a descriptor that no {@link Fd} owns. */
+    public static void close(int fd) {
+        int _ = Libc.close(fd);
+    }
+
+    /** Moves a file's position; with {@link #SEEK_DATA} and {@link #SEEK_HOLE} tells where the next begins. */
+    public static long lseek(int fd, long offset, int whence) {
+        return Libc.lseek(fd, offset, whence);
+    }
+
+    /**
+     * Copies from file to file within the kernel; possibly fewer bytes than asked for.
+     *
+     * @param offsets host address of both offsets, 64 bits each: where to read, where to write; they are changed
+     */
+    public static long copyFileRange(int from, int to, long offsets, long byteCount) {
+        long result;
+        do {
+            result = Libc.copyFileRange(from, offsets, to, offsets + Long.BYTES, byteCount);
+        } while (result == -Errno.EINTR);
+        return result;
+    }
+
+    /** Locks a whole open file beside other holders of that kind; {@code -EAGAIN} where one conflicts and LOCK_NB is set. */
+    public static int flock(int fd, int operation) {
+        return Libc.flock(fd, operation);
+    }
+
+    /** Makes a whole file system durable. */
+    public static int syncfs(int fd) {
+        return Libc.syncfs(fd);
+    }
+
     /** Sets the length of a file. */
     public static int ftruncate(int fd, long byteCount) {
         int result;
@@ -241,11 +293,44 @@ public final class FileIo {
     }
 
     private static int setLock(int fd, short type) {
+        return setLock(fd, type, 0, 0);
+    }
+
+    /**
+     * Locks a range of an open file, changes the lock there or takes it away, without waiting. It belongs to the open file
+     * as that of {@link #tryLock}.
+     *
+     * @param type one of {@code F_*LCK}
+     * @param byteCount 0 for all that follows
+     * @return 0, {@code -EAGAIN} where another holder's lock conflicts, or another negative error number
+     */
+    public static int setLock(int fd, short type, long start, long byteCount) {
+        return Libc.fcntl(fd, F_OFD_SETLK, lock(type, start, byteCount).address());
+    }
+
+    /**
+     * Looks for a lock of another holder that a lock would conflict with.
+     *
+     * @param found its type, start, byte count (0: all that follows) and process, which is -1 for one as of {@link
+     *     #setLock}; the type is {@link #F_UNLCK} where there is none
+     * @return 0 or a negative error number
+     */
+    public static int getLock(int fd, short type, long start, long byteCount, long[] found) {
+        MemorySegment flock = lock(type, start, byteCount);
+        int result = Libc.fcntl(fd, F_OFD_GETLK, flock.address());
+        found[0] = flock.get(JAVA_SHORT, FLOCK_TYPE);
+        found[1] = flock.get(JAVA_LONG, FLOCK_START);
+        found[2] = flock.get(JAVA_LONG, FLOCK_LEN);
+        found[3] = flock.get(JAVA_INT, FLOCK_PID);
+        return result;
+    }
+
+    private static MemorySegment lock(short type, long start, long byteCount) {
         MemorySegment flock = Libc.scratch().asSlice(0, FLOCK_SIZE).fill((byte) 0);
         flock.set(JAVA_SHORT, FLOCK_TYPE, type);
         flock.set(JAVA_SHORT, FLOCK_WHENCE, (short) 0);
-        flock.set(JAVA_LONG, FLOCK_START, 0);
-        flock.set(JAVA_LONG, FLOCK_LEN, 0);
-        return Libc.fcntl(fd, F_OFD_SETLK, flock.address());
+        flock.set(JAVA_LONG, FLOCK_START, start);
+        flock.set(JAVA_LONG, FLOCK_LEN, byteCount);
+        return flock;
     }
 }

@@ -37,6 +37,11 @@ final class Libc {
     private static final MethodHandle FALLOCATE =
             handle("fallocate", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
     private static final MethodHandle LSEEK = handle("lseek", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT);
+    private static final MethodHandle COPY_FILE_RANGE =
+            handle("copy_file_range", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT);
+    private static final MethodHandle FLOCK = handle("flock", JAVA_INT, JAVA_INT, JAVA_INT);
+    private static final MethodHandle SYNCFS = handle("syncfs", JAVA_INT, JAVA_INT);
+    private static final MethodHandle SETRLIMIT = handle("setrlimit", JAVA_INT, JAVA_INT, JAVA_LONG);
     private static final MethodHandle FTRUNCATE = handle("ftruncate", JAVA_INT, JAVA_INT, JAVA_LONG);
     private static final MethodHandle MKFIFO = handle("mkfifo", JAVA_INT, JAVA_LONG, JAVA_INT);
     private static final MethodHandle STATX =
@@ -204,6 +209,43 @@ final class Libc {
         MemorySegment errno = errno();
         try {
             return result((long) LSEEK.invokeExact(errno, fd, offset, whence), errno);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    static long copyFileRange(int from, long fromOffset, int to, long toOffset, long byteCount) {
+        MemorySegment errno = errno();
+        try {
+            return result(
+                    (long) COPY_FILE_RANGE.invokeExact(errno, from, fromOffset, to, toOffset, byteCount, 0), errno);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    static int flock(int fd, int operation) {
+        MemorySegment errno = errno();
+        try {
+            return result((int) FLOCK.invokeExact(errno, fd, operation), errno);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    static int syncfs(int fd) {
+        MemorySegment errno = errno();
+        try {
+            return result((int) SYNCFS.invokeExact(errno, fd), errno);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    static int setrlimit(int resource, long limit) {
+        MemorySegment errno = errno();
+        try {
+            return result((int) SETRLIMIT.invokeExact(errno, resource, limit), errno);
         } catch (Throwable e) {
             throw unexpected(e);
         }

@@ -38,6 +38,26 @@ public final class Self {
         return limit(RLIMIT_NOFILE);
     }
 
+    /**
+     * Raises how many descriptors the process may have open, as far as the system lets it.
+     *
+     * @return how many it may have now
+     */
+    public static long raiseOpenFilesLimit(long wanted) {
+        long now = openFilesLimit();
+        for (long next = wanted; next > now; next = next / 2) {
+            MemorySegment rlimit = Libc.scratch();
+            expectSuccess(Libc.getrlimit(RLIMIT_NOFILE, rlimit.address()), "getrlimit");
+            long hard = rlimit.get(JAVA_LONG, Long.BYTES);
+            rlimit.set(JAVA_LONG, 0, next);
+            rlimit.set(JAVA_LONG, Long.BYTES, hard == RLIM_INFINITY ? hard : Math.max(hard, next));
+            if (Libc.setrlimit(RLIMIT_NOFILE, rlimit.address()) >= 0) {
+                break;
+            }
+        }
+        return openFilesLimit();
+    }
+
     private static long nanos(int clock) {
         MemorySegment timespec = Libc.scratch();
         expectSuccess(Libc.clockGettime(clock, timespec.address()), "clock_gettime");

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
@@ -35,12 +36,19 @@ class LayoutTest {
             #include <sys/socket.h>
             #include <sys/stat.h>
             #include <sys/syscall.h>
+            #include <sys/sysmacros.h>
             #include <sys/time.h>
             #include <sys/un.h>
+            #include <sys/vfs.h>
+            #include <sys/xattr.h>
+            #include <dirent.h>
+            #include <sched.h>
             #include <time.h>
+            #include <linux/capability.h>
             #include <linux/falloc.h>
             #include <linux/fs.h>
             #include <linux/io_uring.h>
+            #include <linux/openat2.h>
             """;
 
     /** Classes whose upper-case numbers carry the names that C gives them. */
@@ -100,6 +108,9 @@ class LayoutTest {
         addConstants(SocketAddress.class, numbers, "AF_");
         addConstants(SocketMessage.class, numbers, "SOL_", "SCM_", "MSG_");
         addConstants(IoUringLayout.class, numbers, "IORING_");
+        addConstants(FolderIo.class, numbers, "AT_", "RESOLVE_", "RENAME_", "XATTR_", "UTIME_", "S_");
+        addConstants(ThreadIdentity.class, numbers, "CAP_", "CLONE_");
+        addFolderStructures(numbers);
         addStructures(numbers);
         addIoUringStructures(numbers);
         return numbers;
@@ -190,6 +201,39 @@ class LayoutTest {
         numbers.put("_IOR(0xaf, 0, unsigned long long)", Ioctl.IOR(0xaf, 0, 8));
         numbers.put("_IOW(0xaf, 0xff, struct msghdr)", Ioctl.IOW(0xaf, 0xff, 56));
         numbers.put("_IOWR(0x81, 0x12, int)", Ioctl.IOWR(0x81, 0x12, 4));
+    }
+
+    private static void addFolderStructures(Map<String, Long> numbers) {
+        numbers.put("SYS_openat2", FolderIo.SYS_OPENAT2);
+        numbers.put("sizeof(struct open_how)", FolderIo.OPEN_HOW_BYTES);
+        addField(numbers, "open_how", "mode", 8);
+        addField(numbers, "open_how", "resolve", 16);
+        numbers.put("SYS_capget", (long) ThreadIdentity.SYS_CAPGET);
+        numbers.put("SYS_capset", (long) ThreadIdentity.SYS_CAPSET);
+        numbers.put("_LINUX_CAPABILITY_VERSION_3", (long) ThreadIdentity.LINUX_CAPABILITY_VERSION_3);
+        numbers.put("sizeof(struct statx)", (long) FolderIo.STATX_BYTES);
+        numbers.put("STATX_BASIC_STATS", (long) FolderIo.STATX_BASIC_STATS);
+        numbers.put("STATX_BTIME", (long) FolderIo.STATX_BTIME);
+        addFields(numbers, "statx", "STATX_OFFSET_", "stx_");
+        numbers.put("sizeof(struct statfs)", (long) FolderIo.STATFS_BYTES);
+        addFields(numbers, "statfs", "STATFS_OFFSET_", "f_");
+        addFields(numbers, "dirent64", "DIRENT_OFFSET_", "d_");
+        numbers.put("makedev(0xfffff, 0xfffff)", FolderIo.device(0xfffff, 0xfffff));
+        numbers.put("makedev(8, 300)", FolderIo.device(8, 300));
+    }
+
+    private static void addFields(Map<String, Long> numbers, String structure, String prefix, String cPrefix) {
+        for (Field field : FolderIo.class.getDeclaredFields()) {
+            if (field.getName().startsWith(prefix)) {
+                String name =
+                        cPrefix + field.getName().substring(prefix.length()).toLowerCase(Locale.ROOT);
+                try {
+                    addField(numbers, structure, name, field.getInt(null));
+                } catch (IllegalAccessException e) {
+                    throw new IllegalStateException(e);
+                }
+            }
+        }
     }
 
     private static void addIoUringStructures(Map<String, Long> numbers) {

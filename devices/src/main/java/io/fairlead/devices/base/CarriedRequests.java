@@ -90,9 +90,10 @@ final class CarriedRequests {
 
     /** The memory that records a run's requests in flight: what the front-end gave or, where it is needed, our own. */
     @Nullable
-    MemorySegment memory(@Nullable MemorySegment given, int queueSize, boolean packed) throws IOException {
+    MemorySegment memory(@Nullable MemorySegment given, int queueSize, boolean packed, boolean always)
+            throws IOException {
         closeMemory();
-        if (given != null || requests.isEmpty()) {
+        if (given != null || (requests.isEmpty() && !always)) {
             return given;
         }
         memory = Mapping.anonymous(InflightRegion.byteCount(queueSize, packed));

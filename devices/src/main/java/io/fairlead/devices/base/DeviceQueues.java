@@ -29,6 +29,9 @@ import org.slf4j.LoggerFactory;
 final class DeviceQueues {
     /** The device, as its queues see it. */
     interface Owner extends QueueControl.Handlers, QueueControl.Failures {
+        /** See {@link SoftwareDevice#leavesRequests}. */
+        boolean leavesRequests();
+
         /** Whether no queue shall take requests. */
         boolean needsReset();
     }

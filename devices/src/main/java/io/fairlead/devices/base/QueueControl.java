@@ -55,7 +55,7 @@ final class QueueControl {
         QueueSettings settings = queues.get(index);
         EventLoop loop = settings.loop;
         requireOffLoop(loop);
-        QueueConfig config = settings.config(features);
+        QueueConfig config = settings.config(features, owner.leavesRequests());
         Gate gate = settings.carried.gate();
         QueueStatistics counters = statistics.queues().get(index);
         settings.runner = loop.call(() -> {

@@ -45,6 +45,17 @@ public interface QueueHandler {
         return false;
     }
 
+    /**
+     * The queue stops and takes no further request; called in every round until it has stopped. A handler whose requests
+     * may wait for the outside without end gives those up by {@link QueueRunner#leave}.
+     */
+    default void stopping() {}
+
+    /** Whether a request that was begun may be done again, so that the queue can freeze. */
+    default boolean mayFreeze() {
+        return true;
+    }
+
     /** The queue has stopped; no request is in flight. */
     default void stopped() {}
 }

@@ -228,6 +228,19 @@ public final class QueueRunner implements EventLoop.Pollable {
         giveBack(chain);
     }
 
+    /** Whether the queue takes no further request and waits for those in flight. */
+    public boolean isStopping() {
+        return stop != null;
+    }
+
+    /**
+     * Gives up a request that nothing was done for, when the queue stops: it stays in flight for whoever goes on with the
+     * queue. For devices that say so ({@link SoftwareDevice#leavesRequests}).
+     */
+    public void leave(DescriptorChain chain) {
+        giveBack(chain);
+    }
+
     /** Brings the queue back from sleep, so that its handler's {@link QueueHandler#poll} is called soon. Any thread. */
     public void wake() {
         if (asleep && ASLEEP.compareAndSet(this, true, false)) {
@@ -259,6 +272,9 @@ public final class QueueRunner implements EventLoop.Pollable {
         boolean worked = false;
         try {
             worked = handler.poll();
+            if (stop != null) {
+                handler.stopping();
+            }
             if (mayTake()) {
                 worked |= takeBatch();
             }
@@ -432,7 +448,7 @@ public final class QueueRunner implements EventLoop.Pollable {
         if (stopped.isDone()) {
             return stopped;
         }
-        boolean freezes = how == Stop.FREEZE && inflightMemory != null;
+        boolean freezes = how == Stop.FREEZE && inflightMemory != null && handler.mayFreeze();
         stop = how == Stop.FREEZE && !freezes ? Stop.DRAIN : how;
         if (freezes) {
             freeze();

@@ -48,7 +48,8 @@ final class QueueSettings {
         return known != null ? known : QueueState.initial(packed);
     }
 
-    QueueConfig config(long features) throws IOException {
+    /** @param recorded whether requests in flight have to be recorded, by memory of our own where none was given */
+    QueueConfig config(long features, boolean recorded) throws IOException {
         boolean packed = Feature.has(features, Feature.RING_PACKED);
         return new QueueConfig(
                 size,
@@ -57,7 +58,7 @@ final class QueueSettings {
                 deviceAddress,
                 features,
                 stateFor(packed),
-                carried.memory(inflight, size, packed),
+                carried.memory(inflight, size, packed, recorded),
                 carried.requests());
     }
 

@@ -91,6 +91,14 @@ public abstract class SoftwareDevice implements VdpaDevice {
         return Feature.has(features, Feature.VERSION_1);
     }
 
+    /**
+     * Whether queues leave requests in flight when they stop ({@link QueueRunner#leave}), so that these have to be recorded
+     * also where the front-end gives no memory for that.
+     */
+    protected boolean leavesRequests() {
+        return false;
+    }
+
     /** The driver changed the configuration space. */
     protected void configWritten() {}
 
@@ -162,6 +170,11 @@ public abstract class SoftwareDevice implements VdpaDevice {
         }
 
         @Override
+        public boolean leavesRequests() {
+            return SoftwareDevice.this.leavesRequests();
+        }
+
+        @Override
         public boolean needsReset() {
             return DeviceStatus.has(status.get(), DeviceStatus.DEVICE_NEEDS_RESET);
         }
@@ -180,7 +193,7 @@ public abstract class SoftwareDevice implements VdpaDevice {
     }
 
     @Override
-    public final Set<Capability> capabilities() {
+    public Set<Capability> capabilities() {
         return EnumSet.allOf(Capability.class);
     }
 

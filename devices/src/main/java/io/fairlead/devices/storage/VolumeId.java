@@ -12,7 +12,7 @@ import java.util.Set;
  * What a file or block device is for other hosts: two ids are equal only where both mean the same storage. Where nothing
  * is known that could be compared, the id is empty, and it takes the user to say that two disks are one.
  */
-final class VolumeId {
+public final class VolumeId {
     private static final Path ROOT = Path.of("/");
 
     /** File systems that show a file under the same number wherever they are mounted from the same source. */
@@ -25,7 +25,7 @@ final class VolumeId {
     private VolumeId() {}
 
     /** @param status of the file that was opened by the path */
-    static String of(Path path, FileStatus status) {
+    public static String of(Path path, FileStatus status) {
         return of(path, status, ROOT);
     }
 

@@ -1,0 +1,217 @@
+package io.fairlead.devices.fs;
+
+import io.fairlead.linux.Errno;
+import io.fairlead.linux.Fd;
+import io.fairlead.linux.FileIo;
+import io.fairlead.linux.FolderIo;
+import io.fairlead.linux.LinuxException;
+import io.fairlead.linux.ThreadIdentity;
+import java.io.IOException;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The exported folder, and what the guest has of it: files that it knows, files that it has open, what was negotiated.
+ *
+ * <p>Nothing outside of the folder is ever reached: a file comes into the tables only as an entry of a folder that is in
+ * them, by one name that leads neither up nor through a link nor into another mount, and stays the same file from then on
+ * since it is held by a descriptor. What is open is opened again from that descriptor, and only regular files and folders
+ * are.
+ *
+ * <p>Thread-safe.
+ */
+final class FsExport implements AutoCloseable {
+    /** How the entry of a folder is found. */
+    static final int ONE_NAME = FolderIo.RESOLVE_BENEATH
+            | FolderIo.RESOLVE_NO_MAGICLINKS
+            | FolderIo.RESOLVE_NO_SYMLINKS
+            | FolderIo.RESOLVE_NO_XDEV;
+
+    private static final Logger LOG = LoggerFactory.getLogger(FsExport.class);
+    private static final long SECOND_NANOS = 1_000_000_000;
+
+    private final String name;
+    private final FsSettings settings;
+    private final Fd rootFolder;
+    private final InodeTable inodes;
+    private final SlotTable<Handle> handles;
+    private final Attributes attributes;
+    private final LockWaits waits;
+    private final boolean root = ThreadIdentity.isRoot();
+    private final AtomicLong full = new AtomicLong();
+    private volatile boolean readOnly;
+
+    /** What INIT settled: the flags that both sides have, 0 before. */
+    private volatile long negotiated;
+
+    private volatile int minor;
+
+    private FsExport(String name, FsSettings settings, int maxInodes, Fd rootFolder, Fd rootPath, FsThread thread) {
+        this.name = name;
+        this.settings = settings;
+        this.rootFolder = rootFolder;
+        readOnly = settings.readOnly();
+        inodes = new InodeTable(maxInodes, rootPath, FileKey.of(thread.statx), thread.statusMode());
+        handles = new SlotTable<>(settings.maxHandles());
+        attributes = new Attributes(
+                settings.users(),
+                settings.groups(),
+                switch (settings.cache()) {
+                    case NEVER -> 0;
+                    case AUTO -> SECOND_NANOS;
+                    case ALWAYS -> 86_400 * SECOND_NANOS;
+                });
+        waits = new LockWaits(name);
+    }
+
+    /**
+     * Opens the folder.
+     *
+     * @param maxInodes the most files that the guest may know
+     * @throws IOException where it is none
+     */
+    static FsExport open(String name, FsSettings settings, int maxInodes) throws IOException {
+        Fd folder = FileIo.open(settings.path(), FileIo.O_RDONLY | FileIo.O_DIRECTORY, 0);
+        try {
+            FsThread thread = FsThread.current();
+            int error = thread.status(folder.raw());
+            if (error < 0) {
+                throw new LinuxException("statx", settings.path().toString(), -error);
+            }
+            Fd path = FileIo.open(settings.path(), FileIo.O_PATH | FileIo.O_DIRECTORY, 0);
+            return new FsExport(name, settings, maxInodes, folder, path, thread);
+        } catch (IOException | RuntimeException e) {
+            folder.close();
+            throw e;
+        }
+    }
+
+    FsSettings settings() {
+        return settings;
+    }
+
+    InodeTable inodes() {
+        return inodes;
+    }
+
+    Attributes attributes() {
+        return attributes;
+    }
+
+    LockWaits waits() {
+        return waits;
+    }
+
+    /** The exported folder, open for reading. */
+    int rootRaw() {
+        return rootFolder.raw();
+    }
+
+    /** Whether files may be made for other users than the process's own. */
+    boolean isRoot() {
+        return root;
+    }
+
+    boolean readOnly() {
+        return readOnly;
+    }
+
+    /** From the next request on; files that are open for writing cannot be written either. */
+    void readOnly(boolean value) {
+        readOnly = value;
+    }
+
+    // ---- what was negotiated ----
+
+    boolean has(long flag) {
+        return (negotiated & flag) != 0;
+    }
+
+    boolean isStarted() {
+        return minor != 0;
+    }
+
+    long negotiated() {
+        return negotiated;
+    }
+
+    int minor() {
+        return minor;
+    }
+
+    void started(int newMinor, long flags) {
+        negotiated = flags;
+        minor = newMinor;
+    }
+
+    // ---- what the guest holds ----
+
+    /** An open file or folder, held for the caller; null where the guest has none by that number. */
+    @Nullable
+    Handle handle(long id, boolean folder) {
+        Handle handle = handles.hold(id);
+        if (handle != null && handle.isFolder() != folder) {
+            handle.release();
+            return null;
+        }
+        return handle;
+    }
+
+    SlotTable<Handle> handles() {
+        return handles;
+    }
+
+    /**
+     * Takes an open file in.
+     *
+     * @param raw the export's from now on
+     * @param inode stays the caller's
+     * @return its number, or a negative error number
+     */
+    long opened(int raw, Inode inode, int flags) {
+        Fd fd = Fd.adopt(raw, "an open file of the guest's");
+        long id = inode.hold() ? handles.nextId() : -1;
+        if (id <= 0) {
+            fd.close();
+            if (id == 0) {
+                inode.release();
+                tellFull("open files (max-handles=%d)".formatted(settings.maxHandles()));
+                return -Errno.ENFILE;
+            }
+            return -Errno.EBADF;
+        }
+        handles.put(new Handle(id, fd, inode, flags));
+        return id;
+    }
+
+    /** Says once a power of two that there is no room for more. */
+    void tellFull(String what) {
+        long count = full.incrementAndGet();
+        if (Long.bitCount(count) == 1) {
+            LOG.warn("{}: the guest has as many {} as it may and got ENFILE, {} times so far", name, what, count);
+        }
+    }
+
+    /** Forgets all that the guest has, as after a new mount. */
+    void clear() {
+        negotiated = 0;
+        minor = 0;
+        waits.interruptAll();
+        handles.forEach(handle -> {
+            if (handles.remove(handle)) {
+                handle.release();
+            }
+        });
+        inodes.clear();
+    }
+
+    @Override
+    public void close() {
+        clear();
+        waits.close();
+        inodes.close();
+        rootFolder.close();
+    }
+}

@@ -1,0 +1,306 @@
+package io.fairlead.devices.fs;
+
+import io.fairlead.linux.Errno;
+import io.fairlead.linux.FileIo;
+import io.fairlead.linux.FolderIo;
+import io.fairlead.linux.ThreadIdentity;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Requests about names in folders: finding, making, renaming and removing. Each method answers one request and returns the
+ * bytes of the answer's body or a negative error number.
+ *
+ * <p>What is made belongs to the guest's user where the process is root, and to the process's own user else. That it may
+ * be made was checked by the guest's kernel, which mounts this kind of file system with {@code default_permissions}.
+ */
+final class NameOperations {
+    /** What a guest may make: its sockets and pipes mean nothing to the host; device files would. */
+    private static final long WHITEOUT = 0;
+
+    private final FsExport export;
+    private final boolean root;
+
+    NameOperations(FsExport export) {
+        this.export = export;
+        root = export.isRoot();
+    }
+
+    int lookup(FsThread thread) {
+        if (thread.nameBytes(0) < 0) {
+            return -Errno.EINVAL;
+        }
+        Inode folder = export.inodes().hold(thread.nodeId());
+        if (folder == null) {
+            return -Errno.ESTALE;
+        }
+        try {
+            return find(thread, folder, thread.address(0), 0);
+        } finally {
+            folder.release();
+        }
+    }
+
+    /**
+     * Finds the entry of a folder and counts the lookup.
+     *
+     * @param name host address of a name that was checked
+     * @param offset in the body, where its {@code struct fuse_entry_out} is written
+     */
+    int find(FsThread thread, Inode folder, long name, int offset) {
+        int raw = FolderIo.openat2(folder.raw(), name, FileIo.O_PATH | FileIo.O_NOFOLLOW, 0, FsExport.ONE_NAME);
+        return raw < 0 ? raw : enter(thread, raw, offset);
+    }
+
+    /** Takes a file in whose O_PATH descriptor is given away, and writes its entry. */
+    int enter(FsThread thread, int raw, int offset) {
+        int error = thread.status(raw);
+        if (error < 0) {
+            FileIo.close(raw);
+            return error;
+        }
+        long id = export.inodes().remember(raw, FileKey.of(thread.statx), thread.statusMode());
+        if (id < 0) {
+            export.tellFull("files (max-inodes, or the limit of open files of the process)");
+            return (int) id;
+        }
+        return export.attributes().entry(thread, offset, id);
+    }
+
+    // ---- making ----
+
+    /** Becomes the guest's user for what is made next; {@link #self} has to follow whatever this returns. */
+    private int guest(FsThread thread, int umask) {
+        int error = thread.umask(umask);
+        int uid = export.settings().users().toHost(thread.uid());
+        int gid = export.settings().groups().toHost(thread.gid());
+        if (error < 0 || !root) {
+            return error;
+        }
+        if (uid == IdMap.NONE || gid == IdMap.NONE) {
+            return -Errno.EPERM;
+        }
+        ThreadIdentity.fileGroup(gid);
+        if (uid != 0) {
+            ThreadIdentity.fileUser(uid);
+            // The guest's kernel knows all groups of the process that asks, which are not known here.
+            int _ = ThreadIdentity.capability(ThreadIdentity.CAP_DAC_OVERRIDE, true);
+        }
+        return 0;
+    }
+
+    private void self() {
+        if (root) {
+            ThreadIdentity.fileUser(0);
+            ThreadIdentity.fileGroup(0);
+        }
+    }
+
+    int makeNode(FsThread thread) {
+        if (!thread.has(Fuse.MknodIn.BYTES) || thread.nameBytes(Fuse.MknodIn.BYTES) < 0) {
+            return -Errno.EINVAL;
+        }
+        int mode = thread.argument(Fuse.MknodIn.MODE);
+        int device = thread.argument(Fuse.MknodIn.RDEV);
+        int type = mode & FolderIo.S_IFMT;
+        boolean deviceFile = type == FolderIo.S_IFBLK || (type == FolderIo.S_IFCHR && device != WHITEOUT);
+        if (deviceFile) {
+            return -Errno.EPERM;
+        }
+        if (type == FolderIo.S_IFDIR || type == FolderIo.S_IFLNK) {
+            return -Errno.EINVAL;
+        }
+        return make(thread, Fuse.OP_MKNOD, thread.address(Fuse.MknodIn.BYTES), mode, Fuse.MknodIn.UMASK);
+    }
+
+    int makeFolder(FsThread thread) {
+        if (!thread.has(Fuse.MkdirIn.BYTES) || thread.nameBytes(Fuse.MkdirIn.BYTES) < 0) {
+            return -Errno.EINVAL;
+        }
+        int mode = thread.argument(Fuse.MkdirIn.MODE);
+        return make(thread, Fuse.OP_MKDIR, thread.address(Fuse.MkdirIn.BYTES), mode, Fuse.MkdirIn.UMASK);
+    }
+
+    int makeLink(FsThread thread) {
+        int length = thread.nameBytes(0);
+        int target = length < 0 ? -1 : thread.textBytes(length + 1);
+        if (target < 1) {
+            return length < 0 ? -Errno.EINVAL : -Errno.ENOENT;
+        }
+        return make(thread, Fuse.OP_SYMLINK, thread.address(0), length, -1);
+    }
+
+    private int make(FsThread thread, int opcode, long name, int modeOrLength, int umaskOffset) {
+        Inode folder = export.inodes().hold(thread.nodeId());
+        if (folder == null) {
+            return -Errno.ESTALE;
+        }
+        try {
+            int error = guest(thread, umaskOffset < 0 ? 0 : thread.argument(umaskOffset));
+            try {
+                if (error == 0) {
+                    error = switch (opcode) {
+                        case Fuse.OP_MKNOD -> FolderIo.mknodat(folder.raw(), name, modeOrLength, WHITEOUT);
+                        case Fuse.OP_MKDIR -> FolderIo.mkdirat(folder.raw(), name, modeOrLength & 07777);
+                        default -> FolderIo.symlinkat(thread.address(modeOrLength + 1), folder.raw(), name);
+                    };
+                }
+            } finally {
+                self();
+            }
+            return error < 0 ? error : find(thread, folder, name, 0);
+        } finally {
+            folder.release();
+        }
+    }
+
+    int create(FsThread thread) {
+        if (!thread.has(Fuse.CreateIn.BYTES) || thread.nameBytes(Fuse.CreateIn.BYTES) < 0) {
+            return -Errno.EINVAL;
+        }
+        Inode folder = export.inodes().hold(thread.nodeId());
+        if (folder == null) {
+            return -Errno.ESTALE;
+        }
+        try {
+            int asked = thread.argument(Fuse.CreateIn.FLAGS);
+            int flags = FileOperations.flags(export, asked);
+            long name = thread.address(Fuse.CreateIn.BYTES);
+            int mode = thread.argument(Fuse.CreateIn.MODE) & 07777;
+            int raw = guest(thread, thread.argument(Fuse.CreateIn.UMASK));
+            try {
+                if (raw == 0) {
+                    int exactly = flags | FileIo.O_CREAT | FileIo.O_EXCL | FileIo.O_NOFOLLOW;
+                    raw = FolderIo.openat2(folder.raw(), name, exactly, mode, FsExport.ONE_NAME);
+                }
+            } finally {
+                self();
+            }
+            if (raw == -Errno.EEXIST && (asked & FileIo.O_EXCL) == 0) {
+                return openExisting(thread, folder, name, flags);
+            }
+            return raw < 0 ? raw : created(thread, raw, flags);
+        } finally {
+            folder.release();
+        }
+    }
+
+    /** Takes in a file that was just made and opened, which may have lost its name meanwhile. */
+    private int created(FsThread thread, int raw, int flags) {
+        int path = FolderIo.open(thread.path(raw), FileIo.O_PATH);
+        int entry = path < 0 ? path : enter(thread, path, 0);
+        if (entry < 0) {
+            FileIo.close(raw);
+            return entry;
+        }
+        return opened(thread, raw, flags);
+    }
+
+    private int openExisting(FsThread thread, Inode folder, long name, int flags) {
+        int entry = find(thread, folder, name, 0);
+        if (entry < 0) {
+            return entry;
+        }
+        long id = entryId(thread);
+        Inode inode = export.inodes().hold(id);
+        int raw = inode == null ? -Errno.ESTALE : FileOperations.open(thread, inode, flags);
+        if (inode != null) {
+            inode.release();
+        }
+        if (raw < 0) {
+            export.inodes().forget(id, 1);
+            return raw;
+        }
+        return opened(thread, raw, flags);
+    }
+
+    private static long entryId(FsThread thread) {
+        return thread.out.get(FsThread.LE_LONG, Fuse.OutHeader.BYTES + Fuse.EntryOut.NODEID);
+    }
+
+    /** Gives an open file a number and ends the answer whose first half is the file's entry. */
+    private int opened(FsThread thread, int raw, int flags) {
+        long id = entryId(thread);
+        Inode inode = export.inodes().hold(id);
+        long handle = -Errno.ESTALE;
+        if (inode == null) {
+            FileIo.close(raw);
+        } else {
+            handle = export.opened(raw, inode, flags);
+            inode.release();
+        }
+        if (handle < 0) {
+            export.inodes().forget(id, 1);
+            return (int) handle;
+        }
+        return Fuse.EntryOut.BYTES + FileOperations.openAnswer(export, thread, Fuse.EntryOut.BYTES, handle);
+    }
+
+    /** Another name for a file. */
+    int link(FsThread thread) {
+        if (!thread.has(Fuse.LinkIn.BYTES) || thread.nameBytes(Fuse.LinkIn.BYTES) < 0) {
+            return -Errno.EINVAL;
+        }
+        Inode folder = export.inodes().hold(thread.nodeId());
+        Inode old = export.inodes().hold(thread.longArgument(Fuse.LinkIn.OLDNODEID));
+        try {
+            if (folder == null || old == null) {
+                return -Errno.ESTALE;
+            }
+            long name = thread.address(Fuse.LinkIn.BYTES);
+            int error = FolderIo.linkat(
+                    FolderIo.AT_FDCWD, thread.path(old.raw()), folder.raw(), name, FolderIo.AT_SYMLINK_FOLLOW);
+            return error < 0 ? error : find(thread, folder, name, 0);
+        } finally {
+            release(folder);
+            release(old);
+        }
+    }
+
+    private static void release(@Nullable Inode inode) {
+        if (inode != null) {
+            inode.release();
+        }
+    }
+
+    // ---- renaming and removing ----
+
+    /** @param newer whether it is RENAME2, which has flags */
+    int rename(FsThread thread, boolean newer) {
+        int arguments = newer ? Fuse.Rename2In.BYTES : Fuse.RenameIn.BYTES;
+        int oldBytes = thread.has(arguments) ? thread.nameBytes(arguments) : -1;
+        int newOffset = arguments + oldBytes + 1;
+        if (oldBytes < 0 || thread.nameBytes(newOffset) < 0) {
+            return -Errno.EINVAL;
+        }
+        int flags = newer ? thread.argument(Fuse.Rename2In.FLAGS) : 0;
+        if ((flags & ~(FolderIo.RENAME_NOREPLACE | FolderIo.RENAME_EXCHANGE)) != 0) {
+            return -Errno.EINVAL;
+        }
+        Inode from = export.inodes().hold(thread.nodeId());
+        Inode to = export.inodes().hold(thread.longArgument(Fuse.RenameIn.NEWDIR));
+        try {
+            return from == null || to == null
+                    ? -Errno.ESTALE
+                    : FolderIo.renameat2(
+                            from.raw(), thread.address(arguments), to.raw(), thread.address(newOffset), flags);
+        } finally {
+            release(from);
+            release(to);
+        }
+    }
+
+    int remove(FsThread thread, int flags) {
+        if (thread.nameBytes(0) < 0) {
+            return -Errno.EINVAL;
+        }
+        Inode folder = export.inodes().hold(thread.nodeId());
+        if (folder == null) {
+            return -Errno.ESTALE;
+        }
+        try {
+            return FolderIo.unlinkat(folder.raw(), thread.address(0), flags);
+        } finally {
+            folder.release();
+        }
+    }
+}

@@ -1,0 +1,417 @@
+package io.fairlead.devices.fs;
+
+import static io.fairlead.devices.fs.FuseClient.bytes;
+import static io.fairlead.devices.fs.FuseClient.names;
+import static io.fairlead.devices.fs.FuseClient.with;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.fairlead.linux.Errno;
+import io.fairlead.linux.Fd;
+import io.fairlead.linux.FileIo;
+import io.fairlead.linux.FolderIo;
+import io.fairlead.linux.Mapping;
+import io.fairlead.linux.ThreadIdentity;
+import io.fairlead.virtio.Feature;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What the device does for a guest that asks sensibly. */
+class FsDeviceTest {
+    private static final long ROOT = Fuse.ROOT_ID;
+
+    @TempDir
+    Path folder;
+
+    private long descriptors;
+    private long mappings;
+
+    @BeforeEach
+    void count() {
+        descriptors = Fd.openCount();
+        mappings = Mapping.openCount();
+    }
+
+    @AfterEach
+    void nothingIsLeft() {
+        assertThat(Fd.openCount()).as("descriptors").isEqualTo(descriptors);
+        assertThat(Mapping.openCount()).as("mappings").isEqualTo(mappings);
+    }
+
+    private FuseClient client(String... more) throws Exception {
+        Map<String, String> attributes = new HashMap<>();
+        for (int i = 0; i < more.length; i += 2) {
+            attributes.put(more[i], more[i + 1]);
+        }
+        return new FuseClient(folder, attributes);
+    }
+
+    @Test
+    void negotiatesAndWantsThatFirst() throws Exception {
+        try (FuseClient guest = client("cache", "always")) {
+            guest.guest.start(Feature.VERSION_1);
+            assertThat(guest.lookup(ROOT, "a").error()).isEqualTo(-Errno.ENOTCONN);
+            FuseClient.Reply init = guest.init(-1).ok();
+            assertThat(init.getInt(Fuse.InitOut.MAJOR)).isEqualTo(7);
+            assertThat(init.getInt(Fuse.InitOut.MINOR)).isEqualTo(Fuse.MINOR);
+            assertThat(init.getInt(Fuse.InitOut.MAX_WRITE)).isEqualTo(1 << 20);
+            assertThat((int) init.body().getShort(Fuse.InitOut.MAX_PAGES)).isEqualTo(256);
+            long flags = init.getInt(Fuse.InitOut.FLAGS);
+            assertThat(flags & Fuse.F_WRITEBACK_CACHE).isNotZero();
+            assertThat(flags & Fuse.F_AUTO_INVAL_DATA).isZero();
+            assertThat(flags & Fuse.F_POSIX_LOCKS).isNotZero();
+            init = guest.init((int) Fuse.F_BIG_WRITES).ok();
+            assertThat(init.getInt(Fuse.InitOut.FLAGS)).isEqualTo((int) Fuse.F_BIG_WRITES);
+            assertThat(guest.call(
+                                    Fuse.OP_INIT,
+                                    0,
+                                    bytes(Fuse.InitIn.BYTES).putInt(0, 7).putInt(4, 30),
+                                    Fuse.InitOut.BYTES)
+                            .error())
+                    .isEqualTo(-Errno.EPROTO);
+            assertThat(guest.call(
+                                    Fuse.OP_INIT,
+                                    0,
+                                    bytes(Fuse.InitIn.BYTES).putInt(0, 8).putInt(4, 1),
+                                    Fuse.InitOut.BYTES)
+                            .ok()
+                            .getInt(0))
+                    .isEqualTo(7);
+        }
+    }
+
+    @Test
+    void findsMakesRenamesAndRemoves() throws Exception {
+        Files.writeString(folder.resolve("file"), "hello");
+        try (FuseClient guest = client().mount()) {
+            FuseClient.Reply entry = guest.lookup(ROOT, "file").ok();
+            long file = entry.nodeId();
+            assertThat(file).isNotEqualTo(ROOT);
+            assertThat(entry.getLong(Fuse.EntryOut.ATTR + Fuse.Attr.SIZE)).isEqualTo(5);
+            assertThat(entry.getLong(Fuse.EntryOut.ATTR + Fuse.Attr.INO))
+                    .isEqualTo(Files.getAttribute(folder.resolve("file"), "unix:ino"));
+            assertThat(entry.getLong(Fuse.EntryOut.ATTR_VALID)).isEqualTo(1);
+            assertThat(guest.lookup(ROOT, "file").nodeId()).as("the same file").isEqualTo(file);
+            assertThat(guest.lookup(ROOT, "none").error()).isEqualTo(-Errno.ENOENT);
+            assertThat(guest.lookup(file, "below").error()).isEqualTo(-Errno.ENOTDIR);
+
+            long sub = guest.mkdir(ROOT, "sub").nodeId();
+            assertThat(guest.mkdir(ROOT, "sub").error()).isEqualTo(-Errno.EEXIST);
+            ByteBuffer link = with(bytes(Fuse.LinkIn.BYTES).putLong(0, file), "hard");
+            assertThat(guest.call(Fuse.OP_LINK, sub, link, Fuse.EntryOut.BYTES).nodeId())
+                    .isEqualTo(file);
+            assertThat(Files.getAttribute(folder.resolve("file"), "unix:nlink")).isEqualTo(2);
+
+            FuseClient.Reply symlink =
+                    guest.call(Fuse.OP_SYMLINK, ROOT, names("soft", "../../etc/passwd"), Fuse.EntryOut.BYTES);
+            assertThat(guest.call(Fuse.OP_READLINK, symlink.nodeId(), bytes(0), 4096)
+                            .text())
+                    .isEqualTo("../../etc/passwd");
+            assertThat(guest.call(Fuse.OP_READLINK, file, bytes(0), 4096).error())
+                    .isEqualTo(-Errno.EINVAL);
+
+            ByteBuffer rename = with(bytes(Fuse.RenameIn.BYTES).putLong(0, sub), "file", "moved");
+            guest.call(Fuse.OP_RENAME, ROOT, rename, 0).ok();
+            assertThat(folder.resolve("sub/moved")).hasContent("hello");
+            ByteBuffer over = with(
+                    bytes(Fuse.Rename2In.BYTES).putLong(0, sub).putInt(8, FolderIo.RENAME_NOREPLACE), "moved", "hard");
+            assertThat(guest.call(Fuse.OP_RENAME2, sub, over, 0).error()).isEqualTo(-Errno.EEXIST);
+            ByteBuffer whiteout =
+                    with(bytes(Fuse.Rename2In.BYTES).putLong(0, sub).putInt(8, FolderIo.RENAME_WHITEOUT), "moved", "x");
+            assertThat(guest.call(Fuse.OP_RENAME2, sub, whiteout, 0).error()).isEqualTo(-Errno.EINVAL);
+
+            assertThat(guest.call(Fuse.OP_RMDIR, ROOT, names("sub"), 0).error()).isEqualTo(-Errno.ENOTEMPTY);
+            assertThat(guest.call(Fuse.OP_UNLINK, ROOT, names("sub"), 0).error())
+                    .isEqualTo(-Errno.EISDIR);
+            guest.call(Fuse.OP_UNLINK, sub, names("moved"), 0).ok();
+            guest.call(Fuse.OP_UNLINK, sub, names("hard"), 0).ok();
+            guest.call(Fuse.OP_RMDIR, ROOT, names("sub"), 0).ok();
+            assertThat(folder.resolve("sub")).doesNotExist();
+            assertThat(guest.lookup(sub, "x").error()).as("a removed folder").isEqualTo(-Errno.ENOENT);
+        }
+    }
+
+    @Test
+    void readsAndWritesStraight() throws Exception {
+        try (FuseClient guest = client().mount()) {
+            FuseClient.Reply created = guest.create(ROOT, "data", FileIo.O_RDWR);
+            long file = created.nodeId();
+            long handle = FuseClient.createdHandle(created);
+            assertThat(guest.write(file, handle, 3, "hello world").ok().getInt(0))
+                    .isEqualTo(11);
+            assertThat(guest.read(file, handle, 3, 5).text()).isEqualTo("hello");
+            assertThat(guest.read(file, handle, 9, 4096).text()).isEqualTo("world");
+            assertThat(guest.read(file, handle, 100, 10).text()).isEmpty();
+            assertThat(guest.read(file, handle, -5, 10).error()).isEqualTo(-Errno.EINVAL);
+            assertThat(Files.readAllBytes(folder.resolve("data")))
+                    .isEqualTo("\0\0\0hello world".getBytes(StandardCharsets.UTF_8));
+            String large = "0123456789abcdef".repeat(4096);
+            assertThat(guest.write(file, handle, 0, large).ok().getInt(0)).isEqualTo(65536);
+            assertThat(guest.read(file, handle, 0, 65536).text()).isEqualTo(large);
+            assertThat(guest.device.statistics().total().writtenBytes()).isEqualTo(65536 + 11);
+
+            long reading = guest.open(file, FileIo.O_RDONLY).ok().getLong(0);
+            assertThat(guest.write(file, reading, 0, "no").error()).isEqualTo(-Errno.EBADF);
+            ByteBuffer wrong = bytes(Fuse.WriteIn.BYTES + 4).putLong(0, handle).putInt(Fuse.WriteIn.SIZE, 5);
+            assertThat(guest.call(Fuse.OP_WRITE, file, wrong, 8).error()).isEqualTo(-Errno.EINVAL);
+            guest.release(Fuse.OP_RELEASE, file, reading).ok();
+            assertThat(guest.read(file, reading, 0, 4).error()).isEqualTo(-Errno.EBADF);
+            assertThat(guest.release(Fuse.OP_RELEASE, file, reading).error()).isEqualTo(-Errno.EBADF);
+
+            guest.call(Fuse.OP_FSYNC, file, bytes(Fuse.FsyncIn.BYTES).putLong(0, handle), 0)
+                    .ok();
+            guest.call(Fuse.OP_FLUSH, file, bytes(Fuse.FlushIn.BYTES).putLong(0, handle), 0)
+                    .ok();
+            guest.call(Fuse.OP_SYNCFS, ROOT, bytes(8), 0).ok();
+            ByteBuffer punch = bytes(Fuse.FallocateIn.BYTES)
+                    .putLong(0, handle)
+                    .putLong(8, 0)
+                    .putLong(16, 32768)
+                    .putInt(24, FileIo.FALLOC_FL_PUNCH_HOLE | FileIo.FALLOC_FL_KEEP_SIZE);
+            guest.call(Fuse.OP_FALLOCATE, file, punch, 0).ok();
+            ByteBuffer seek = bytes(Fuse.LseekIn.BYTES).putLong(0, handle).putInt(16, FileIo.SEEK_DATA);
+            assertThat(guest.call(Fuse.OP_LSEEK, file, seek, 8).ok().getLong(0)).isEqualTo(32768);
+            assertThat(guest.call(Fuse.OP_LSEEK, file, seek.putInt(16, FileIo.SEEK_SET), 8)
+                            .error())
+                    .isEqualTo(-Errno.EINVAL);
+
+            FuseClient.Reply target = guest.create(ROOT, "copy", FileIo.O_WRONLY);
+            ByteBuffer copy = bytes(Fuse.CopyFileRangeIn.BYTES)
+                    .putLong(Fuse.CopyFileRangeIn.FH_IN, handle)
+                    .putLong(Fuse.CopyFileRangeIn.OFF_IN, 32768)
+                    .putLong(Fuse.CopyFileRangeIn.NODEID_OUT, target.nodeId())
+                    .putLong(Fuse.CopyFileRangeIn.FH_OUT, FuseClient.createdHandle(target))
+                    .putLong(Fuse.CopyFileRangeIn.LEN, 16);
+            assertThat(guest.call(Fuse.OP_COPY_FILE_RANGE, file, copy, 8).ok().getInt(0))
+                    .isEqualTo(16);
+            assertThat(folder.resolve("copy")).hasContent("0123456789abcdef");
+        }
+    }
+
+    @Test
+    void tellsAndSetsAttributes() throws Exception {
+        try (FuseClient guest = client().mount()) {
+            long file = guest.create(ROOT, "file", FileIo.O_RDWR).nodeId();
+            ByteBuffer set = bytes(Fuse.SetattrIn.BYTES)
+                    .putInt(
+                            Fuse.SetattrIn.VALID,
+                            Fuse.FATTR_MODE | Fuse.FATTR_SIZE | Fuse.FATTR_MTIME | Fuse.FATTR_ATIME)
+                    .putInt(Fuse.SetattrIn.MODE, 0600)
+                    .putLong(Fuse.SetattrIn.SIZE, 77)
+                    .putLong(Fuse.SetattrIn.MTIME, 1_000_000)
+                    .putInt(Fuse.SetattrIn.MTIMENSEC, 9)
+                    .putLong(Fuse.SetattrIn.ATIME, 2_000_000);
+            FuseClient.Reply attributes =
+                    guest.call(Fuse.OP_SETATTR, file, set, Fuse.AttrOut.BYTES).ok();
+            assertThat(attributes.getLong(Fuse.AttrOut.ATTR + Fuse.Attr.SIZE)).isEqualTo(77);
+            assertThat(attributes.getLong(Fuse.AttrOut.ATTR + Fuse.Attr.MTIME)).isEqualTo(1_000_000);
+            assertThat(attributes.getInt(Fuse.AttrOut.ATTR + Fuse.Attr.MTIMENSEC))
+                    .isEqualTo(9);
+            assertThat(attributes.getInt(Fuse.AttrOut.ATTR + Fuse.Attr.MODE)).isEqualTo(0100600);
+            assertThat(Files.size(folder.resolve("file"))).isEqualTo(77);
+            assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(folder.resolve("file"))))
+                    .isEqualTo("rw-------");
+            assertThat(guest.call(
+                                    Fuse.OP_SETATTR,
+                                    ROOT,
+                                    bytes(Fuse.SetattrIn.BYTES).putInt(0, Fuse.FATTR_SIZE),
+                                    Fuse.AttrOut.BYTES)
+                            .error())
+                    .isEqualTo(-Errno.EISDIR);
+            FuseClient.Reply statx = guest.call(Fuse.OP_STATX, file, bytes(24), Fuse.StatxOut.BYTES)
+                    .ok();
+            assertThat(statx.getLong(Fuse.StatxOut.STAT + FolderIo.STATX_OFFSET_SIZE))
+                    .isEqualTo(77);
+            assertThat(statx.getLong(Fuse.StatxOut.STAT + FolderIo.STATX_OFFSET_BTIME))
+                    .isGreaterThan(1_500_000_000L);
+            FuseClient.Reply fileSystem = guest.call(Fuse.OP_STATFS, ROOT, bytes(0), Fuse.Kstatfs.BYTES)
+                    .ok();
+            assertThat(fileSystem.getLong(Fuse.Kstatfs.BLOCKS)).isPositive();
+            assertThat(fileSystem.getInt(Fuse.Kstatfs.NAMELEN)).isEqualTo(255);
+            guest.uid = 1000;
+            ByteBuffer access = bytes(Fuse.AccessIn.BYTES).putInt(0, 4);
+            assertThat(guest.call(Fuse.OP_ACCESS, file, access, 0).error()).isEqualTo(-Errno.EACCES);
+            guest.uid = 0;
+            guest.call(Fuse.OP_ACCESS, file, access, 0).ok();
+            assertThat(guest.call(Fuse.OP_ACCESS, file, access.putInt(0, 1), 0).error())
+                    .isEqualTo(-Errno.EACCES);
+        }
+    }
+
+    private static ByteBuffer setXattr(String name, String value) {
+        return with(bytes(Fuse.SetxattrIn.COMPAT_BYTES).putInt(Fuse.SetxattrIn.SIZE, value.length()), name, value);
+    }
+
+    @Test
+    void hasExtendedAttributesOfUsersAlone() throws Exception {
+        try (FuseClient guest = client().mount()) {
+            long file = guest.create(ROOT, "file", FileIo.O_RDWR).nodeId();
+            guest.call(Fuse.OP_SETXATTR, file, setXattr("user.colour", "green"), 0)
+                    .ok();
+            assertThat(guest.call(Fuse.OP_SETXATTR, file, setXattr("trusted.x", "1"), 0)
+                            .error())
+                    .isEqualTo(-Errno.EOPNOTSUPP);
+            ByteBuffer get = with(bytes(8).putInt(0, 100), "user.colour");
+            assertThat(guest.call(Fuse.OP_GETXATTR, file, get, 100).text()).isEqualTo("green");
+            assertThat(guest.call(Fuse.OP_GETXATTR, file, get.putInt(0, 0), 8)
+                            .ok()
+                            .getInt(0))
+                    .isEqualTo(5);
+            assertThat(guest.call(Fuse.OP_GETXATTR, file, get.putInt(0, 2), 2).error())
+                    .isEqualTo(-Errno.ERANGE);
+            assertThat(guest.call(Fuse.OP_LISTXATTR, file, bytes(8).putInt(0, 100), 100)
+                            .text())
+                    .isEqualTo("user.colour\0");
+            assertThat(guest.call(Fuse.OP_LISTXATTR, file, bytes(8), 8).ok().getInt(0))
+                    .isEqualTo(12);
+            guest.call(Fuse.OP_REMOVEXATTR, file, names("user.colour"), 0).ok();
+            assertThat(guest.call(Fuse.OP_GETXATTR, file, get.putInt(0, 100), 100)
+                            .error())
+                    .isEqualTo(-Errno.ENODATA);
+            ByteBuffer lie = with(bytes(8).putInt(0, 60_000), "user.a", "short");
+            assertThat(guest.call(Fuse.OP_SETXATTR, file, lie, 0).error()).isEqualTo(-Errno.E2BIG);
+        }
+    }
+
+    /** Reads a folder to its end, as often as its entries need. */
+    private static Set<String> read(FuseClient guest, long node, long handle, int opcode, int room) {
+        Set<String> found = new TreeSet<>();
+        long offset = 0;
+        for (; ; ) {
+            ByteBuffer body = guest.call(opcode, node, FuseClient.readIn(handle, offset, room), room)
+                    .ok()
+                    .body();
+            if (body.limit() == 0) {
+                return found;
+            }
+            int head = opcode == Fuse.OP_READDIRPLUS ? Fuse.EntryOut.BYTES : 0;
+            for (int at = 0; at < body.limit(); ) {
+                int length = body.getInt(at + head + Fuse.Dirent.NAMELEN);
+                byte[] name = new byte[length];
+                body.get(at + head + Fuse.Dirent.BYTES, name);
+                String text = new String(name, StandardCharsets.UTF_8);
+                boolean dots = text.equals(".") || text.equals("..");
+                if (head > 0) {
+                    assertThat(body.getLong(at) == 0).as(text).isEqualTo(dots);
+                }
+                assertThat(found.add(text)).as(text).isTrue();
+                offset = body.getLong(at + head + Fuse.Dirent.OFF);
+                at += head + (Fuse.Dirent.BYTES + length + 7) / 8 * 8;
+            }
+        }
+    }
+
+    @Test
+    void readsFolders() throws Exception {
+        Set<String> expected = new TreeSet<>(Set.of(".", ".."));
+        for (int i = 0; i < 300; i++) {
+            String name = "file-" + "x".repeat(i % 200) + i;
+            expected.add(name);
+            Files.createFile(folder.resolve(name));
+        }
+        try (FuseClient guest = client().mount()) {
+            long handle = guest.call(Fuse.OP_OPENDIR, ROOT, bytes(8), 16).ok().getLong(0);
+            assertThat(read(guest, ROOT, handle, Fuse.OP_READDIR, 4096)).isEqualTo(expected);
+            assertThat(read(guest, ROOT, handle, Fuse.OP_READDIR, 300)).isEqualTo(expected);
+            assertThat(read(guest, ROOT, handle, Fuse.OP_READDIRPLUS, 4096)).isEqualTo(expected);
+            assertThat(guest.call(Fuse.OP_READDIR, ROOT, FuseClient.readIn(handle, 0, 10), 10)
+                            .error())
+                    .isEqualTo(-Errno.EINVAL);
+            guest.call(Fuse.OP_FSYNCDIR, ROOT, bytes(16).putLong(0, handle), 0).ok();
+            assertThat(guest.read(ROOT, handle, 0, 10).error())
+                    .as("read of a folder")
+                    .isEqualTo(-Errno.EBADF);
+            guest.release(Fuse.OP_RELEASEDIR, ROOT, handle).ok();
+            long file = guest.lookup(ROOT, "file-0").nodeId();
+            assertThat(guest.call(Fuse.OP_OPENDIR, file, bytes(8), 16).error()).isEqualTo(-Errno.ENOTDIR);
+            assertThat(guest.open(ROOT, 0).error()).isEqualTo(-Errno.EISDIR);
+        }
+    }
+
+    @Test
+    void readOnlyChangesNothing() throws Exception {
+        Files.writeString(folder.resolve("file"), "as it was");
+        try (FuseClient guest = client("read-only", "on").mount()) {
+            long file = guest.lookup(ROOT, "file").nodeId();
+            assertThat(guest.open(file, FileIo.O_RDWR).error()).isEqualTo(-Errno.EROFS);
+            assertThat(guest.open(file, FileIo.O_TRUNC).error()).isEqualTo(-Errno.EROFS);
+            assertThat(guest.create(ROOT, "new", FileIo.O_RDONLY).error()).isEqualTo(-Errno.EROFS);
+            assertThat(guest.mkdir(ROOT, "new").error()).isEqualTo(-Errno.EROFS);
+            assertThat(guest.call(Fuse.OP_UNLINK, ROOT, names("file"), 0).error())
+                    .isEqualTo(-Errno.EROFS);
+            long handle = guest.open(file, FileIo.O_RDONLY).ok().getLong(0);
+            assertThat(guest.read(file, handle, 0, 20).text()).isEqualTo("as it was");
+            ((FsDevice) guest.device).readOnly(false);
+            long writing = guest.open(file, FileIo.O_RDWR).ok().getLong(0);
+            guest.write(file, writing, 0, "AS").ok();
+            ((FsDevice) guest.device).readOnly(true);
+            assertThat(guest.write(file, writing, 0, "no").error()).isEqualTo(-Errno.EROFS);
+            assertThat(folder.resolve("file")).hasContent("AS it was");
+        }
+    }
+
+    @Test
+    void makesFilesForTheGuestsUsers() throws Exception {
+        Assumptions.assumeTrue(ThreadIdentity.isRoot(), "files for other users need root");
+        try (FuseClient guest =
+                client("uid-map", "0:100000:1000", "gid-map", "0:200000:1000").mount()) {
+            guest.uid = 5;
+            guest.gid = 6;
+            FuseClient.Reply entry = guest.mkdir(ROOT, "own").ok();
+            assertThat(entry.getInt(Fuse.EntryOut.ATTR + Fuse.Attr.UID)).isEqualTo(5);
+            assertThat(Files.getAttribute(folder.resolve("own"), "unix:uid", LinkOption.NOFOLLOW_LINKS))
+                    .isEqualTo(100005);
+            assertThat(Files.getAttribute(folder.resolve("own"), "unix:gid")).isEqualTo(200006);
+            guest.uid = 1000;
+            assertThat(guest.mkdir(ROOT, "nobody").error()).isEqualTo(-Errno.EPERM);
+            Files.createFile(folder.resolve("hosts"));
+            assertThat(guest.lookup(ROOT, "hosts").ok().getInt(Fuse.EntryOut.ATTR + Fuse.Attr.UID))
+                    .isEqualTo(IdMap.NOBODY);
+            ByteBuffer chown =
+                    bytes(Fuse.SetattrIn.BYTES).putInt(0, Fuse.FATTR_UID).putInt(Fuse.SetattrIn.UID, 7);
+            guest.call(Fuse.OP_SETATTR, entry.nodeId(), chown, Fuse.AttrOut.BYTES)
+                    .ok();
+            assertThat(Files.getAttribute(folder.resolve("own"), "unix:uid")).isEqualTo(100007);
+        }
+    }
+
+    @Test
+    void forgetsWhatTheGuestForgets() throws Exception {
+        Files.createFile(folder.resolve("a"));
+        Files.createFile(folder.resolve("b"));
+        try (FuseClient guest = client("max-inodes", "2").mount()) {
+            long before = Fd.openCount();
+            long a = guest.lookup(ROOT, "a").nodeId();
+            guest.lookup(ROOT, "a").ok();
+            assertThat(Fd.openCount()).isEqualTo(before + 1);
+            assertThat(guest.lookup(ROOT, "b").error()).as("too many").isEqualTo(-Errno.ENFILE);
+            guest.forget(a, 1);
+            assertThat(guest.lookup(ROOT, "b").error()).isEqualTo(-Errno.ENFILE);
+            ByteBuffer many =
+                    bytes(8 + 32).putInt(0, 2).putLong(8, a).putLong(16, 1).putLong(24, 99);
+            guest.tell(FuseClient.HIPRIO, Fuse.OP_BATCH_FORGET, 0, many);
+            assertThat(Fd.openCount()).isEqualTo(before);
+            assertThat(guest.call(Fuse.OP_GETATTR, a, bytes(16), Fuse.AttrOut.BYTES)
+                            .error())
+                    .isEqualTo(-Errno.ESTALE);
+            long b = guest.lookup(ROOT, "b").nodeId();
+            assertThat(b).as("an old number means nothing new").isNotEqualTo(a);
+            guest.forget(ROOT, 1000);
+            guest.lookup(ROOT, "b").ok();
+            guest.call(Fuse.OP_DESTROY, 0, bytes(0), 0).ok();
+            assertThat(Fd.openCount()).isEqualTo(before);
+        }
+    }
+}
