@@ -176,9 +176,9 @@ final class AttributeOperations {
         }
         int allowed = mode & 7;
         if (export.settings().users().toGuest(thread.statusInt(FolderIo.STATX_OFFSET_UID)) == thread.uid()) {
-            allowed = mode >> 6 & 7;
+            allowed = (mode >> 6) & 7;
         } else if (export.settings().groups().toGuest(thread.statusInt(FolderIo.STATX_OFFSET_GID)) == thread.gid()) {
-            allowed = mode >> 3 & 7;
+            allowed = (mode >> 3) & 7;
         }
         return (wanted & ~allowed) == 0 ? 0 : -Errno.EACCES;
     }

@@ -52,7 +52,7 @@ record Attributes(IdMap users, IdMap groups, long validNanos) {
         thread.putInt(at + Fuse.Attr.GID, groups.toGuest(thread.statusInt(FolderIo.STATX_OFFSET_GID)));
         int major = thread.statusInt(FolderIo.STATX_OFFSET_RDEV_MAJOR);
         int minor = thread.statusInt(FolderIo.STATX_OFFSET_RDEV_MINOR);
-        thread.putInt(at + Fuse.Attr.RDEV, (minor & 0xff) | major << 8 | (minor & ~0xff) << 12);
+        thread.putInt(at + Fuse.Attr.RDEV, (minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12));
         thread.putInt(at + Fuse.Attr.BLKSIZE, thread.statusInt(FolderIo.STATX_OFFSET_BLKSIZE));
         thread.putInt(at + Fuse.Attr.FLAGS, 0);
     }

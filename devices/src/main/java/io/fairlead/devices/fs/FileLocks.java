@@ -180,18 +180,19 @@ final class FileLocks {
     }
 
     /**
-     * Takes locks over that another device holds for the same guest.
+     * Takes a lock over that another device holds for the same guest; {@link #takeDue} has it known to the host.
      *
-     * @return whether all of them are held at the host, too
+     * @return false where there are too many
      */
-    synchronized boolean restore(FsThread thread, List<Range> others) {
-        for (Range range : others) {
-            ranges.add(range);
-            if (!due.contains(range.owner)) {
-                due.add(range.owner);
-            }
+    synchronized boolean restore(Range other) {
+        if (ranges.size() >= MAX_RANGES) {
+            return false;
         }
-        return takeDue(thread);
+        ranges.add(other);
+        if (!due.contains(other.owner)) {
+            due.add(other.owner);
+        }
+        return true;
     }
 
     /**

@@ -42,10 +42,15 @@ final class FileOperations {
             // The guest says itself where it writes, and fills its pages by reading.
             flags &= ~FileIo.O_APPEND;
             if ((flags & ACCESS_MODE) == FileIo.O_WRONLY) {
-                flags = flags & ~ACCESS_MODE | FileIo.O_RDWR;
+                flags = (flags & ~ACCESS_MODE) | FileIo.O_RDWR;
             }
         }
         return flags;
+    }
+
+    /** The flags for a file that was open before. */
+    static int reopened(int flags) {
+        return flags & KEPT_FLAGS & ~FileIo.O_TRUNC;
     }
 
     /** Opens a regular file again from the descriptor that holds it; a descriptor or a negative error number. */

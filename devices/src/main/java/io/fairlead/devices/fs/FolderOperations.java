@@ -118,7 +118,7 @@ final class FolderOperations {
             length++;
         }
         int head = plus ? Fuse.EntryOut.BYTES : 0;
-        int bytes = head + (Fuse.Dirent.BYTES + length + 7 & ~7);
+        int bytes = head + ((Fuse.Dirent.BYTES + length + 7) & ~7);
         if (bytes > room - used) {
             return -1;
         }

@@ -9,6 +9,7 @@ import io.fairlead.vdpa.ConfigSpace;
 import io.fairlead.vdpa.loop.EventLoopGroup;
 import io.fairlead.virtio.DeviceId;
 import io.fairlead.virtio.FsConfig;
+import io.fairlead.virtio.parts.Octets;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
@@ -105,6 +106,17 @@ public final class FsDevice extends SoftwareDevice {
     @Override
     protected QueueHandler handler(int queue, QueueRunner runner, long features) {
         return new FsRequestHandler(service, runner, workers);
+    }
+
+    /** See {@link FsState}. */
+    @Override
+    public Octets typeState() throws IOException {
+        return new FsState(name(), export).save();
+    }
+
+    @Override
+    public void typeState(Octets state) throws IOException {
+        new FsState(name(), export).restore(state);
     }
 
     @Override

@@ -7,6 +7,7 @@ import io.fairlead.linux.FolderIo;
 import io.fairlead.linux.LinuxException;
 import io.fairlead.linux.ThreadIdentity;
 import java.io.IOException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -184,6 +185,29 @@ final class FsExport implements AutoCloseable {
         }
         handles.put(new Handle(id, fd, inode, flags));
         return id;
+    }
+
+    /** Takes at the host the locks that came with the guest, now or as soon as they are free. */
+    void takeLocks() {
+        if (!takeDueLocks()) {
+            waits.due(this::takeDueLocks);
+        }
+    }
+
+    private boolean takeDueLocks() {
+        FsThread thread = FsThread.current();
+        AtomicBoolean all = new AtomicBoolean(true);
+        inodes.forEach(inode -> {
+            if (!inode.locks().takeDue(thread)) {
+                all.set(false);
+            }
+        });
+        handles.forEach(handle -> {
+            if (!LockOperations.takeDue(handle)) {
+                all.set(false);
+            }
+        });
+        return all.get();
     }
 
     /** Says once a power of two that there is no room for more. */

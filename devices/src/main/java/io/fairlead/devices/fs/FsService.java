@@ -124,6 +124,18 @@ final class FsService {
         return export.settings().hostLocks();
     }
 
+    /** What the guest may have. */
+    static long offered(FsExport export) {
+        long locks = export.settings().hostLocks() ? Fuse.F_POSIX_LOCKS | Fuse.F_FLOCK_LOCKS : 0;
+        return OFFERED
+                | locks
+                | switch (export.settings().cache()) {
+                    case NEVER -> Fuse.F_DIRECT_IO_ALLOW_MMAP;
+                    case AUTO -> Fuse.F_AUTO_INVAL_DATA;
+                    case ALWAYS -> Fuse.F_WRITEBACK_CACHE;
+                };
+    }
+
     /** INIT: a new mount; what an earlier one had is gone. */
     private int start(FsThread thread) {
         if (!thread.has(Fuse.InitIn.FLAGS2)) {
@@ -142,16 +154,7 @@ final class FsService {
             return Fuse.InitOut.BYTES;
         }
         export.clear();
-        long offered = OFFERED;
-        switch (export.settings().cache()) {
-            case NEVER -> offered |= Fuse.F_DIRECT_IO_ALLOW_MMAP;
-            case AUTO -> offered |= Fuse.F_AUTO_INVAL_DATA;
-            case ALWAYS -> offered |= Fuse.F_WRITEBACK_CACHE;
-        }
-        if (hostLocks()) {
-            offered |= Fuse.F_POSIX_LOCKS | Fuse.F_FLOCK_LOCKS;
-        }
-        long flags = offered & asked(thread);
+        long flags = offered(export) & asked(thread);
         export.started(Math.min(minor, Fuse.MINOR), flags);
         thread.putInt(Fuse.InitOut.MAX_READAHEAD, thread.argument(Fuse.InitIn.MAX_READAHEAD));
         thread.putInt(Fuse.InitOut.FLAGS, (int) flags);
@@ -168,7 +171,7 @@ final class FsService {
     private static long asked(FsThread thread) {
         long flags = Integer.toUnsignedLong(thread.argument(Fuse.InitIn.FLAGS));
         return (flags & Fuse.F_INIT_EXT) != 0 && thread.has(Fuse.InitIn.BYTES)
-                ? flags | (long) thread.argument(Fuse.InitIn.FLAGS2) << 32
+                ? flags | ((long) thread.argument(Fuse.InitIn.FLAGS2) << 32)
                 : flags;
     }
 

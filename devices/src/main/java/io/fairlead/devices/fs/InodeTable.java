@@ -74,8 +74,14 @@ final class InodeTable {
         return true;
     }
 
-    synchronized void restored() {
+    /** Ends a series of {@link #restore}; numbers go on behind those of the other device. */
+    synchronized void restored(long generation) {
         slots.restored();
+        slots.generation(generation);
+    }
+
+    long generation() {
+        return slots.generation();
     }
 
     /** The guest takes lookups back; more than it has count as all. */

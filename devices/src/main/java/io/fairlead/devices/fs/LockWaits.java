@@ -56,11 +56,12 @@ final class LockWaits implements AutoCloseable {
                         return;
                     }
                     wanted = due;
+                    due = null;
                 }
                 boolean done = wanted == null || wanted.getAsBoolean();
                 synchronized (this) {
-                    if (done && due == wanted) {
-                        due = null;
+                    if (!done && due == null) {
+                        due = wanted;
                     }
                 }
                 retry();

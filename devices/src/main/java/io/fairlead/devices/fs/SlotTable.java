@@ -48,7 +48,7 @@ final class SlotTable<T extends Counted> {
         grow(slot);
         count++;
         generation = (generation + 1) & 0x7fff_ffff;
-        return generation << 32 | (slot + 1);
+        return (generation << 32) | (slot + 1);
     }
 
     /** Puts an object at the number that it has from {@link #nextId}. */
@@ -85,6 +85,16 @@ final class SlotTable<T extends Counted> {
                 addFree(slot);
             }
         }
+    }
+
+    /** How many numbers were given out. */
+    synchronized long generation() {
+        return generation;
+    }
+
+    /** Numbers that are given out are newer than so many. */
+    synchronized void generation(long least) {
+        generation = Math.max(generation, least & 0x7fff_ffff);
     }
 
     private void grow(int slot) {

@@ -17,7 +17,8 @@ import org.slf4j.LoggerFactory;
 /**
  * The device's state in the client's own stream (DEVICE_STATE): taken or given while all rings are stopped, carried over a
  * pipe by a thread of its own, and taken over by the device only when the client asks how it went. Requests in flight do not
- * go this way: nobody on it can say when they have ended at the source. The session's thread; {@link #shutdown} any.
+ * go this way: nobody on it can say when they have ended at the source. Only a device that cannot freeze may leave some, for
+ * which it has done nothing. The session's thread; {@link #shutdown} any.
  */
 final class SessionState implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(SessionState.class);
@@ -76,8 +77,9 @@ final class SessionState implements AutoCloseable {
         return state.encode();
     }
 
-    private static void requireNothingInFlight(DeviceState state) throws IOException {
-        if (!state.inflightRequests().isEmpty()) {
+    private void requireNothingInFlight(DeviceState state) throws IOException {
+        boolean begun = device.capabilities().contains(VdpaDevice.Capability.FREEZE);
+        if (begun && !state.inflightRequests().isEmpty()) {
             throw new IOException("requests are in flight, which do not go with the client's stream");
         }
     }
