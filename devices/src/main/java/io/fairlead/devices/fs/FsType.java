@@ -58,6 +58,22 @@ public final class FsType implements SoftwareType {
     }
 
     @Override
+    public String changeable() {
+        return "read-only";
+    }
+
+    /** {@code read-only}: on or off, from the next request on. */
+    @Override
+    public void change(VdpaDevice device, Map<String, String> attributes, boolean forced) throws IOException {
+        for (String key : attributes.keySet()) {
+            if (!key.equals("read-only")) {
+                throw unchangeable(device, key);
+            }
+        }
+        ((FsDevice) device).readOnly(AttributeValue.onOrOff("read-only", value(attributes, "read-only")));
+    }
+
+    @Override
     public Map<String, String> attributesLike(DeviceProfile other) {
         Map<String, String> attributes = RingSettings.like(other);
         attributes.put("queues", Integer.toString(Math.max(1, other.queues().size() - 1)));

@@ -353,10 +353,10 @@ class FsDeviceTest {
                     .isEqualTo(-Errno.EROFS);
             long handle = guest.open(file, FileIo.O_RDONLY).ok().getLong(0);
             assertThat(guest.read(file, handle, 0, 20).text()).isEqualTo("as it was");
-            ((FsDevice) guest.device).readOnly(false);
+            new FsType().change(guest.device, Map.of("read-only", "off"), false);
             long writing = guest.open(file, FileIo.O_RDWR).ok().getLong(0);
             guest.write(file, writing, 0, "AS").ok();
-            ((FsDevice) guest.device).readOnly(true);
+            new FsType().change(guest.device, Map.of("read-only", "on"), false);
             assertThat(guest.write(file, writing, 0, "no").error()).isEqualTo(-Errno.EROFS);
             assertThat(folder.resolve("file")).hasContent("AS it was");
         }

@@ -65,6 +65,9 @@ final class FuseClient implements AutoCloseable {
     int gid;
     private long unique = 2;
 
+    /** Bytes of the answers that came and were not asked for yet, by slot. */
+    private final int[] written = new int[SLOTS];
+
     FuseClient(Path export, Map<String, String> more) throws Exception {
         Map<String, String> attributes = new HashMap<>(Map.of("path", export.toString(), "tag", "home"));
         attributes.putAll(more);
@@ -180,13 +183,20 @@ final class FuseClient implements AutoCloseable {
         MemorySegment.copy(source, 0, guest.memory(), offset, source.byteSize());
     }
 
-    /** Waits for the answer of the request in a slot, the next one of its queue. */
+    /** Waits for the answer of the request in a slot; others that come first are kept. */
     Reply reply(int queue, int slot) {
         DriverQueue driver = guest.queue(queue);
         await().pollInterval(Duration.ofNanos(50_000))
                 .atMost(Duration.ofSeconds(10))
-                .until(driver::poll);
-        return answer(slot, (int) driver.writtenBytes());
+                .until(() -> {
+                    while (driver.poll()) {
+                        written[(int) driver.token()] = (int) driver.writtenBytes();
+                    }
+                    return written[slot] > 0;
+                });
+        int writtenBytes = written[slot];
+        written[slot] = 0;
+        return answer(slot, writtenBytes);
     }
 
     private Reply answer(int slot, int writtenBytes) {
