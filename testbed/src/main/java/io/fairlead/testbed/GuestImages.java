@@ -39,6 +39,7 @@ final class GuestImages {
                             "9p",
                             "9pnet_virtio",
                             "virtio_rng",
+                            "virtio_console",
                             "virtio_balloon",
                             "virtio_mem",
                             "virtio_input",

@@ -2,6 +2,7 @@ package io.fairlead.devices.all;
 
 import io.fairlead.devices.base.SoftwareType;
 import io.fairlead.devices.blk.BlkType;
+import io.fairlead.devices.console.ConsoleType;
 import io.fairlead.devices.fs.FsType;
 import io.fairlead.devices.rng.RngType;
 import io.fairlead.vdpa.VdpaDevice;
@@ -17,7 +18,9 @@ import java.util.Set;
 /** Creates the software devices of every type that Fairlead has. */
 public final class SoftwareManagement implements Provisioner {
     /** The attributes of each type, for help texts. */
-    public static final String HELP = "For type=blk: " + BlkType.ATTRIBUTES + "%nFor type=fs: " + FsType.ATTRIBUTES
+    public static final String HELP = "For type=blk: " + BlkType.ATTRIBUTES
+            + "%nFor type=console: " + ConsoleType.ATTRIBUTES
+            + "%nFor type=fs: " + FsType.ATTRIBUTES
             + "%nFor type=rng: " + RngType.ATTRIBUTES;
 
     private final String name;
@@ -28,7 +31,7 @@ public final class SoftwareManagement implements Provisioner {
     public SoftwareManagement(String name, EventLoopGroup loops) {
         this.name = name;
         this.loops = loops;
-        for (SoftwareType type : List.of(new BlkType(), new FsType(), new RngType())) {
+        for (SoftwareType type : List.of(new BlkType(), new ConsoleType(), new FsType(), new RngType())) {
             types.put(type.deviceId(), type);
         }
     }
