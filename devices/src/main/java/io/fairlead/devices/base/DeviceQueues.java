@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
@@ -281,7 +282,15 @@ final class DeviceQueues {
     /** As {@link #reset}, and waits for nothing that the host works on: queues that start again do. */
     void restart(Owner owner) throws IOException {
         stop(queues, QueueRunner.Stop.FREEZE, owner);
+        List<InflightRequests> left =
+                queues.stream().map(queue -> queue.carried.requests()).toList();
         forgetDriver();
+        if (owner.leavesRequests()) {
+            // Nobody else recorded them.
+            for (int i = 0; i < left.size(); i++) {
+                queues.get(i).carried.carryOver(left.get(i), CompletableFuture.completedStage(null));
+            }
+        }
     }
 
     private void forgetDriver() {

@@ -9,6 +9,7 @@ import io.fairlead.linux.Errno;
 import io.fairlead.linux.Fd;
 import io.fairlead.linux.FileIo;
 import io.fairlead.virtio.Feature;
+import io.fairlead.virtio.QueueState;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -124,6 +125,8 @@ class FsLockTest {
                 guest.device.resume();
                 assertThat(guest.write(ROOT, handle, 0, "y").error()).isZero();
             }
+            restart(guest);
+            assertThat(guest.write(ROOT, handle, 0, "z").error()).isZero();
             long _ = guest.send(FuseClient.REQUESTS, 2, Fuse.OP_SETLK, ROOT, lock(handle, 1, 0, MAX, UNLOCK, 0), 0);
             assertThat(guest.reply(FuseClient.REQUESTS, 2).error()).isZero();
             assertThat(guest.reply(FuseClient.REQUESTS, 1).error()).isZero();
@@ -134,6 +137,22 @@ class FsLockTest {
             guest.init(-1).ok();
         }
         assertThat(Fd.openCount()).isEqualTo(descriptors);
+    }
+
+    /** The machine stood still and its front-end sets all up again; its driver has noticed nothing. */
+    private static void restart(FuseClient guest) throws Exception {
+        guest.device.suspend();
+        QueueState[] states = new QueueState[guest.device.queueCount()];
+        for (int i = 0; i < states.length; i++) {
+            states[i] = guest.device.queueState(i);
+        }
+        guest.device.restart();
+        guest.device.driverFeatures(Feature.VERSION_1);
+        for (int i = 0; i < states.length; i++) {
+            guest.guest.connect(guest.device, i);
+            guest.device.queueState(i, states[i]);
+            guest.device.queueReady(i, true);
+        }
     }
 
     @Test
