@@ -12,6 +12,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -96,6 +99,55 @@ class FsTest {
             assertThat(Lab.line(result, "kernelErrors").path("kernelErrors").asString())
                     .isEmpty();
             assertThat(fs.statistics().total().writtenBytes()).isGreaterThan(8 << 20);
+        }
+    }
+
+    /** Verified random I/O by fio, and thousands of small files: fewer than a process may have open by default. */
+    @Test
+    void fioAndManySmallFiles(@TempDir Path folder) throws Exception {
+        int count = 8_000;
+        Path export = Files.createDirectory(folder.resolve("export"));
+        Path root = folder.resolve("root.img");
+        Lab.TESTBED.copyRootImage(root);
+        String job = MOUNT + """
+                fio --name=verify --directory=/mnt/home --filename=fio.dat --size=24m --rw=randwrite --bs=4k \\
+                    --ioengine=psync --verify=crc32c --verify_fatal=1 --verify_backlog=512 >/tmp/fio.txt 2>&1
+                emit "{\\"fio\\":$?,\\"fioSaid\\":\\"$(tail -n 3 /tmp/fio.txt | tr -d '"\\\\' | tr '\\n' ';')\\"}"
+                mkdir many && cd many
+                for folder in $(seq 1 100); do
+                    mkdir $folder
+                    for file in $(seq 1 %d); do echo $folder.$file >$folder/$file; done
+                done
+                emit "{\\"found\\":$(find . -type f | wc -l),\\"bytes\\":$(cat */* | wc -c)}"
+                echo 2 >/proc/sys/vm/drop_caches
+                rm -rf ../many/1?
+                cd / && umount /mnt/home && emit '{"unmounted":"yes"}'
+                """.formatted(count / 100) + Lab.REPORT_KERNEL_ERRORS;
+        try (SoftwareDevices devices = new SoftwareDevices(folder)) {
+            var _ = devices.serve("fs0", "fs", attributes(export));
+            GuestResult result;
+            GuestSpec spec = spec(devices, job).boot(GuestSpec.Boot.KERNEL).disk("root", root, 0);
+            try (Guest guest = Lab.TESTBED.start(spec)) {
+                result = guest.awaitResult(Lab.PATIENCE);
+            }
+            Lab.report("%s", result.lines());
+            assertThat(Lab.line(result, "fio").path("fio").asInt())
+                    .as(Lab.line(result, "fioSaid").path("fioSaid").asString())
+                    .isZero();
+            assertThat(Lab.line(result, "found").path("found").asInt()).isEqualTo(count);
+            int bytes = IntStream.rangeClosed(1, 100)
+                    .map(i -> IntStream.rangeClosed(1, count / 100)
+                            .map(k -> "%d.%d\n".formatted(i, k).length())
+                            .sum())
+                    .sum();
+            assertThat(Lab.line(result, "bytes").path("bytes").asInt()).isEqualTo(bytes);
+            try (Stream<Path> left = Files.list(export.resolve("many"))) {
+                assertThat(left.count()).as("folders left at the host").isEqualTo(90);
+            }
+            assertThat(Lab.line(result, "unmounted").path("unmounted").asString())
+                    .isEqualTo("yes");
+            assertThat(Lab.line(result, "kernelErrors").path("kernelErrors").asString())
+                    .isEmpty();
         }
     }
 }
