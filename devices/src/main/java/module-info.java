@@ -10,4 +10,5 @@ module io.fairlead.devices {
     exports io.fairlead.devices.console;
     exports io.fairlead.devices.fs;
     exports io.fairlead.devices.rng;
+    exports io.fairlead.devices.scsi;
 }

@@ -51,7 +51,8 @@ final class GuestImages {
                             "virtio_gpu",
                             "virtio_iommu",
                             "virtio_pmem",
-                            "evdev"))
+                            "evdev",
+                            "sg"))
             .toList();
 
     private static final List<String> PROGRAMS = List.of(
@@ -62,7 +63,21 @@ final class GuestImages {
             "usr/bin/lsblk",
             "usr/sbin/blockdev",
             "usr/bin/ip",
-            "usr/sbin/vdpa");
+            "usr/sbin/vdpa",
+            "usr/bin/sg_inq",
+            "usr/bin/sg_vpd",
+            "usr/bin/sg_readcap",
+            "usr/bin/sg_luns",
+            "usr/bin/sg_modes",
+            "usr/bin/sg_opcodes",
+            "usr/bin/sg_persist",
+            "usr/bin/sg_reset",
+            "usr/bin/sg_sync",
+            "usr/bin/sg_turs",
+            "usr/bin/sg_unmap",
+            "usr/bin/sg_verify",
+            "usr/bin/sg_wr_mode",
+            "usr/bin/sg_write_same");
 
     private static final FileTime EPOCH = FileTime.fromMillis(0);
 

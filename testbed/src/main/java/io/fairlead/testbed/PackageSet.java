@@ -52,6 +52,7 @@ record PackageSet(String name, String release, boolean backports, List<String> p
                     "util-linux",
                     "iproute2",
                     "kmod",
+                    "sg3-utils",
                     "mtools",
                     "grub-pc-bin",
                     "grub-common",

@@ -5,6 +5,7 @@ import io.fairlead.devices.blk.BlkType;
 import io.fairlead.devices.console.ConsoleType;
 import io.fairlead.devices.fs.FsType;
 import io.fairlead.devices.rng.RngType;
+import io.fairlead.devices.scsi.ScsiType;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoopGroup;
 import io.fairlead.vdpa.preflight.DeviceProfile;
@@ -21,7 +22,8 @@ public final class SoftwareManagement implements Provisioner {
     public static final String HELP = "For type=blk: " + BlkType.ATTRIBUTES
             + "%nFor type=console: " + ConsoleType.ATTRIBUTES
             + "%nFor type=fs: " + FsType.ATTRIBUTES
-            + "%nFor type=rng: " + RngType.ATTRIBUTES;
+            + "%nFor type=rng: " + RngType.ATTRIBUTES
+            + "%nFor type=scsi: " + ScsiType.ATTRIBUTES;
 
     private final String name;
     private final EventLoopGroup loops;
@@ -31,7 +33,8 @@ public final class SoftwareManagement implements Provisioner {
     public SoftwareManagement(String name, EventLoopGroup loops) {
         this.name = name;
         this.loops = loops;
-        for (SoftwareType type : List.of(new BlkType(), new ConsoleType(), new FsType(), new RngType())) {
+        for (SoftwareType type :
+                List.of(new BlkType(), new ConsoleType(), new FsType(), new RngType(), new ScsiType())) {
             types.put(type.deviceId(), type);
         }
     }

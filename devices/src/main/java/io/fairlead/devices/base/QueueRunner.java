@@ -63,7 +63,7 @@ public final class QueueRunner implements EventLoop.Pollable {
     }
 
     /** The most requests taken before other queues of the loop have their turn. */
-    private static final int BATCH_REQUESTS = 64;
+    public static final int BATCH_REQUESTS = 64;
 
     /** Completions are made visible this often within a batch, so that the driver works on them at the same time. */
     private static final int PUBLISH_REQUESTS = 8;
