@@ -49,6 +49,8 @@ class LayoutTest {
             #include <linux/fs.h>
             #include <linux/io_uring.h>
             #include <linux/openat2.h>
+            #include <net/if.h>
+            #include <linux/if_tun.h>
             """;
 
     /** Classes whose upper-case numbers carry the names that C gives them. */
@@ -106,6 +108,8 @@ class LayoutTest {
         addConstants(Statx.class, numbers, "STATX_", "AT_");
         addConstants(SocketFile.class, numbers, "RENAME_", "SOCK_", "LOCK_");
         addConstants(SocketAddress.class, numbers, "AF_");
+        // The headers of Linux 6.1 have no TUN_F_USO4.
+        addConstants(Tap.class, numbers, "IFF_", "TUNSET", "TUN_F_CSUM", "TUN_F_TSO");
         addConstants(SocketMessage.class, numbers, "SOL_", "SCM_", "MSG_");
         addConstants(IoUringLayout.class, numbers, "IORING_");
         addConstants(FolderIo.class, numbers, "AT_", "RESOLVE_", "RENAME_", "XATTR_", "UTIME_", "S_");
@@ -195,6 +199,8 @@ class LayoutTest {
         numbers.put("offsetof(struct timeval, tv_usec)", 8L);
         numbers.put("sizeof(struct timespec)", 16L);
         numbers.put("offsetof(struct timespec, tv_nsec)", 8L);
+        numbers.put("sizeof(struct ifreq)", (long) Tap.IFREQ_SIZE);
+        numbers.put("offsetof(struct ifreq, ifr_flags)", (long) Tap.IFREQ_FLAGS);
         numbers.put("sizeof(struct rlimit)", 16L);
         numbers.put("offsetof(struct rlimit, rlim_cur)", 0L);
         numbers.put("_IO(0xaf, 1)", Ioctl.IO(0xaf, 1));

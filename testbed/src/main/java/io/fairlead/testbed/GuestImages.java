@@ -35,6 +35,7 @@ final class GuestImages {
                     BOOT_MODULES.stream(),
                     Stream.of(
                             "virtio_net",
+                            "8021q",
                             "virtiofs",
                             "9p",
                             "9pnet_virtio",

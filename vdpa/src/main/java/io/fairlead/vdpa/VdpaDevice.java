@@ -254,6 +254,14 @@ public interface VdpaDevice extends AutoCloseable {
     }
 
     /**
+     * A network card's driver, at an address, has come here: the network is told. Nothing for devices of other types, and
+     * where others tell it.
+     *
+     * @param mac 48 bits
+     */
+    default void announce(long mac) throws IOException {}
+
+    /**
      * What a device of this type keeps for its driver beyond rings, configuration and control commands, such as the open
      * files of a file system: in the type's own layout, bounded, with its own version first, readable by any device of the
      * type. Without queues that run; empty where there is nothing.

@@ -48,6 +48,16 @@ final class CompletionBuffer {
         return position;
     }
 
+    /** Takes back what {@link #take} said last. */
+    void untake(int position) {
+        if (inOrder) {
+            if (((tail - 1) & mask) != position) {
+                throw new IllegalStateException("a chain is given back that is not the youngest");
+            }
+            tail--;
+        }
+    }
+
     /** Keeps the first positions for chains that are taken later than others but come before them. Before any other call. */
     void reserve(int count) {
         if (inOrder) {

@@ -51,6 +51,10 @@ public final class DescriptorChain {
     private long writableBytes;
     private int ringPosition = NOT_TAKEN;
     private int inflightRecord;
+
+    /** Taken from among the requests that an earlier process or another device left in flight. */
+    private boolean resumed;
+
     private int regionHint;
     private @Nullable Object attachment;
 
@@ -79,6 +83,7 @@ public final class DescriptorChain {
         readableBytes = 0;
         writableBytes = 0;
         ringPosition = NOT_TAKEN;
+        resumed = false;
     }
 
     /**
@@ -162,6 +167,14 @@ public final class DescriptorChain {
     /** A note of the queue's own: the chain's entry in the packed in-flight region. */
     void inflightRecord(int record) {
         inflightRecord = record;
+    }
+
+    void resumed(boolean value) {
+        resumed = value;
+    }
+
+    boolean isResumed() {
+        return resumed;
     }
 
     int inflightRecord() {

@@ -36,6 +36,14 @@ public sealed interface DeviceQueue permits SplitDeviceQueue, PackedDeviceQueue 
      */
     boolean next(DescriptorChain chain) throws GuestFaultException;
 
+    /**
+     * Gives back a chain as if it had not been taken, so that {@link #next} returns it again: for a device that took more
+     * buffers than it can fill. Of several the youngest goes first, and none that was taken after it is in flight.
+     *
+     * @throws IllegalStateException where the chain holds no request in flight or is not the youngest
+     */
+    void giveBack(DescriptorChain chain);
+
     /** Whether {@link #next} would find a buffer now; a plain look at the ring. */
     boolean hasNext();
 

@@ -3,6 +3,7 @@ package io.fairlead.virtio;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** The device's side of a packed virtqueue (virtio 1.4, 2.8). See {@link DeviceQueue}; layouts: {@link RingLayout}. */
@@ -177,7 +178,30 @@ public final class PackedDeviceQueue implements DeviceQueue {
         endChain(chain, word, count);
         chain.ringPosition(completions.reserved(records.resumedCount()));
         chain.inflightRecord(first);
+        chain.resumed(true);
         records.dropUnfinished();
+    }
+
+    @Override
+    public void giveBack(DescriptorChain chain) {
+        int position = chain.finish(0);
+        PackedInflight records = inflight;
+        if (chain.isResumed()) {
+            Objects.requireNonNull(records).restoreUnfinished(chain.inflightRecord());
+            return;
+        }
+        completions.untake(position);
+        if (records != null) {
+            records.untaken(chain.inflightRecord());
+        }
+        int count = chain.descriptorCount();
+        availableIndex -= count;
+        if (availableIndex < 0) {
+            availableIndex += size;
+            availableWrap = !availableWrap;
+        }
+        takenSlots -= count;
+        inFlight--;
     }
 
     private void addDescriptor(DescriptorChain chain, long address, long word, int count) throws GuestFaultException {

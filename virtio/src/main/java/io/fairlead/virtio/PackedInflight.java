@@ -258,6 +258,14 @@ public class PackedInflight {
         nextUnfinished++;
     }
 
+    /** Takes back the last {@link #dropUnfinished}. */
+    void restoreUnfinished(int first) {
+        if (nextUnfinished == 0 || unfinished[nextUnfinished - 1] != first) {
+            throw new IllegalStateException("a chain is given back that is not the youngest");
+        }
+        nextUnfinished--;
+    }
+
     /** How many ring slots the unfinished chains take. */
     int unfinishedSlots() {
         int slots = 0;
@@ -325,6 +333,17 @@ public class PackedInflight {
         freeHead = cursor;
         putFreeHeads(freeHead, freeHead);
         return first;
+    }
+
+    /** Records that a chain was given back to the driver as it was. */
+    void untaken(int first) {
+        int last = (int) (RingAccess.loadLong(region, entry(first)) >>> 32) & 0xffff;
+        next[last] = freeHead;
+        putShort(entry(last) + ENTRY_NEXT, freeHead);
+        freeHead = first;
+        // From here on the chain is free: whoever finds it among the free ones clears its mark.
+        putFreeHeads(first, first);
+        putByte(entry(first) + ENTRY_INFLIGHT, 0);
     }
 
     // ---- using a chain ----

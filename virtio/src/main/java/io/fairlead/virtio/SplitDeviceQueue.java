@@ -3,6 +3,7 @@ package io.fairlead.virtio;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** The device's side of a split virtqueue (virtio 1.4, 2.7). See {@link DeviceQueue}; layouts: {@link RingLayout}. */
@@ -89,6 +90,7 @@ public final class SplitDeviceQueue implements DeviceQueue {
         if (records != null && hasUnfinished(records)) {
             readChain(chain, records.peekUnfinished());
             chain.ringPosition(completions.reserved(records.resumedCount()));
+            chain.resumed(true);
             records.dropUnfinished();
             return true;
         }
@@ -111,6 +113,23 @@ public final class SplitDeviceQueue implements DeviceQueue {
         nextAvailable = (index + 1) & 0xffff;
         inFlight++;
         return true;
+    }
+
+    @Override
+    public void giveBack(DescriptorChain chain) {
+        int position = chain.finish(0);
+        SplitInflight records = inflight;
+        if (chain.isResumed()) {
+            Objects.requireNonNull(records).restoreUnfinished(chain.id());
+            return;
+        }
+        int index = (nextAvailable - 1) & 0xffff;
+        completions.untake(position);
+        if (records != null) {
+            records.untaken(chain.id());
+        }
+        nextAvailable = index;
+        inFlight--;
     }
 
     /** Reads the driver's index; whether it is ahead. */

@@ -228,6 +228,14 @@ public class SplitInflight {
         nextUnfinished++;
     }
 
+    /** Takes back the last {@link #dropUnfinished}. */
+    void restoreUnfinished(int head) {
+        if (nextUnfinished == 0 || unfinished[nextUnfinished - 1] != head) {
+            throw new IllegalStateException("a chain is given back that is not the youngest");
+        }
+        nextUnfinished--;
+    }
+
     /** Whether a chain, whose head is one of the queue, is in flight. */
     boolean isInFlight(int head) {
         return RingAccess.loadByte(region, entry(head) + ENTRY_INFLIGHT) != 0;
@@ -239,6 +247,11 @@ public class SplitInflight {
         RingAccess.storeLongRelease(region, entry + ENTRY_COUNTER, counter++);
         stored();
         putByte(entry + ENTRY_INFLIGHT, 1);
+    }
+
+    /** Records that a chain was given back to the driver as it was. */
+    void untaken(int head) {
+        putByte(entry(head) + ENTRY_INFLIGHT, 0);
     }
 
     /** Adds a chain to the batch that the next used index will show to the driver. */

@@ -17,6 +17,9 @@ final class VirtqueueModel {
         final int[] lengths;
         final int readableCount;
         final int writableCount;
+        /** How many were taken when it was, less those given back. */
+        long takenAt;
+
         boolean complete;
         long written;
 
@@ -72,6 +75,7 @@ final class VirtqueueModel {
 
     private final List<Buffer> completed = new ArrayList<>();
     private final Deque<Buffer> used = new ArrayDeque<>();
+    private long takenCount;
 
     VirtqueueModel(boolean inOrder) {
         this.inOrder = inOrder;
@@ -96,7 +100,20 @@ final class VirtqueueModel {
     Buffer take() {
         Buffer buffer = available.removeFirst();
         taken.add(buffer);
+        takenCount++;
+        buffer.takenAt = takenCount;
         return buffer;
+    }
+
+    /** Whether a buffer in the device's hands is the one that it took last. */
+    boolean isYoungest(Buffer buffer) {
+        return buffer.takenAt == takenCount;
+    }
+
+    void giveBack(Buffer buffer) {
+        taken.remove(buffer);
+        takenCount--;
+        available.addFirst(buffer);
     }
 
     void complete(Buffer buffer, long written) {

@@ -132,7 +132,7 @@ class VirtqueueModelTest {
         }
 
         void step() throws GuestFaultException, DeviceFaultException {
-            switch (random.nextInt(32)) {
+            switch (random.nextInt(33)) {
                 case 0, 1, 2, 3, 4, 5, 6, 7 -> add();
                 case 8, 9, 10 -> publishAvailable();
                 case 11, 12, 13, 14, 15, 16 -> take();
@@ -142,6 +142,7 @@ class VirtqueueModelTest {
                 case 28 -> driverNotification();
                 case 29 -> deviceNotification();
                 case 30 -> rebuildDevice();
+                case 31 -> giveBack();
                 default -> {
                     if (random.nextInt(20) == 0) {
                         resetQueue();
@@ -253,6 +254,22 @@ class VirtqueueModelTest {
             device.complete(done.chain(), written);
             freeChains.add(done.chain());
             model.complete(buffer, written);
+        }
+
+        /** The youngest chains go back as if they had not been taken. */
+        private void giveBack() {
+            for (int i = random.nextInt(1, 4); i > 0 && !held.isEmpty(); i--) {
+                Held youngest = held.getLast();
+                if (!model.isYoungest(youngest.buffer())) {
+                    return;
+                }
+                held.removeLast();
+                device.giveBack(youngest.chain());
+                freeChains.add(youngest.chain());
+                model.giveBack(youngest.buffer());
+                // The device knows that there is a buffer, and does not wait for a kick.
+                deviceWaits = false;
+            }
         }
 
         private void publishUsed() {

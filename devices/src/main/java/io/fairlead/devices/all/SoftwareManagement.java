@@ -4,6 +4,7 @@ import io.fairlead.devices.base.SoftwareType;
 import io.fairlead.devices.blk.BlkType;
 import io.fairlead.devices.console.ConsoleType;
 import io.fairlead.devices.fs.FsType;
+import io.fairlead.devices.net.NetType;
 import io.fairlead.devices.rng.RngType;
 import io.fairlead.devices.scsi.ScsiType;
 import io.fairlead.vdpa.VdpaDevice;
@@ -22,6 +23,7 @@ public final class SoftwareManagement implements Provisioner {
     public static final String HELP = "For type=blk: " + BlkType.ATTRIBUTES
             + "%nFor type=console: " + ConsoleType.ATTRIBUTES
             + "%nFor type=fs: " + FsType.ATTRIBUTES
+            + "%nFor type=net: " + NetType.ATTRIBUTES
             + "%nFor type=rng: " + RngType.ATTRIBUTES
             + "%nFor type=scsi: " + ScsiType.ATTRIBUTES;
 
@@ -34,7 +36,7 @@ public final class SoftwareManagement implements Provisioner {
         this.name = name;
         this.loops = loops;
         for (SoftwareType type :
-                List.of(new BlkType(), new ConsoleType(), new FsType(), new RngType(), new ScsiType())) {
+                List.of(new BlkType(), new ConsoleType(), new FsType(), new NetType(), new RngType(), new ScsiType())) {
             types.put(type.deviceId(), type);
         }
     }

@@ -47,7 +47,8 @@ public interface QueueHandler {
 
     /**
      * The queue stops and takes no further request; called in every round until it has stopped. A handler whose requests
-     * may wait for the outside without end gives those up by {@link QueueRunner#leave}.
+     * may wait for the outside without end gives those up by {@link QueueRunner#leave}; one that took buffers which it has not
+     * begun to fill gives them back by {@link QueueRunner#untake}.
      */
     default void stopping() {}
 

@@ -193,6 +193,11 @@ public final class QueueRunner implements EventLoop.Pollable {
         return statistics;
     }
 
+    /** Entries of the queue. */
+    public int queueSize() {
+        return queue.size();
+    }
+
     /** Whether the queue has stopped and what is still under way is thrown away. Any thread. */
     public boolean isFrozen() {
         return frozen;
@@ -216,6 +221,17 @@ public final class QueueRunner implements EventLoop.Pollable {
             } catch (RuntimeException | InternalError e) {
                 fault(e);
             }
+        }
+        giveBack(chain);
+    }
+
+    /**
+     * Gives a request back as if it had not been taken, for a buffer that is not needed. Of several the youngest goes first,
+     * and nothing that was taken later is in flight.
+     */
+    public void untake(DescriptorChain chain) {
+        if (!broken && !frozen) {
+            queue.giveBack(chain);
         }
         giveBack(chain);
     }
@@ -466,6 +482,7 @@ public final class QueueRunner implements EventLoop.Pollable {
         polled = true;
         try {
             handler.poll();
+            handler.stopping();
             publish();
         } catch (RuntimeException | InternalError e) {
             fault(e);

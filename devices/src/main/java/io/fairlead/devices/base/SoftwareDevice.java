@@ -192,6 +192,7 @@ public abstract class SoftwareDevice implements VdpaDevice {
         return deviceId;
     }
 
+    /** All; less where a type cannot have its requests done twice, and then says which. */
     @Override
     public Set<Capability> capabilities() {
         return EnumSet.allOf(Capability.class);

@@ -126,6 +126,41 @@ public final class EventLoop implements Executor, AutoCloseable {
         }
     }
 
+    /** Runs a task once, some time from now; may be set again and again. All on the loop's thread. */
+    public final class Timer {
+        private final Runnable task;
+        private boolean set;
+        private long dueNanos;
+
+        private Timer(Runnable task) {
+            this.task = task;
+        }
+
+        /**
+         * Sets the time, also where another one was set.
+         *
+         * @param nanos from now on; the task runs up to a millisecond later
+         */
+        public void after(long nanos) {
+            requireOnLoop();
+            dueNanos = System.nanoTime() + nanos;
+            if (!set) {
+                set = true;
+                timers.add(this);
+            }
+            nextTimerNanos = timers.size() == 1 || dueNanos - nextTimerNanos < 0 ? dueNanos : nextTimerNanos;
+        }
+
+        /** The task does not run unless the time is set again. */
+        public void cancel() {
+            requireOnLoop();
+            if (set) {
+                set = false;
+                timers.remove(this);
+            }
+        }
+    }
+
     /** How long a wait without sleeping may be: a few times the cost of falling asleep and waking. */
     private static final long LINGER_NANOS = 15_000;
 
@@ -137,6 +172,8 @@ public final class EventLoop implements Executor, AutoCloseable {
     /** While queues are awake, the other descriptors are looked at this often. */
     private static final long EPOLL_INTERVAL_NANOS = 20_000;
 
+    private static final long NANOS_PER_MILLI = 1_000_000;
+
     private static final long WAKE_TOKEN = 0;
     private static final Logger LOG = LoggerFactory.getLogger(EventLoop.class);
 
@@ -147,6 +184,13 @@ public final class EventLoop implements Executor, AutoCloseable {
     private long nextToken = WAKE_TOKEN + 1;
     private final List<Polling> polled = new ArrayList<>();
     private boolean sweepNeeded;
+
+    /** Those that are set. */
+    private final List<Timer> timers = new ArrayList<>();
+
+    /** Not after the first of them; meaningless where there are none. */
+    private long nextTimerNanos;
+
     private final ConcurrentLinkedQueue<Runnable> tasks = new ConcurrentLinkedQueue<>();
     private final Deque<AutoCloseable> owned = new ArrayDeque<>();
     private volatile boolean asleep;
@@ -193,6 +237,11 @@ public final class EventLoop implements Executor, AutoCloseable {
     /** A polling state for something that is asleep at first. */
     public Polling polling(Pollable pollable) {
         return new Polling(pollable);
+    }
+
+    /** A timer that is not set. Any thread. */
+    public Timer timer(Runnable task) {
+        return new Timer(task);
     }
 
     /** Closes something on the loop's thread when the loop ends; the youngest first. */
@@ -252,6 +301,7 @@ public final class EventLoop implements Executor, AutoCloseable {
             long now = System.nanoTime();
             pollAll(now);
             runTasks();
+            runTimers(now);
             if (now - lastEpollNanos > EPOLL_INTERVAL_NANOS) {
                 lastEpollNanos = now;
                 await(0);
@@ -259,9 +309,45 @@ public final class EventLoop implements Executor, AutoCloseable {
         }
         asleep = true;
         // The volatile write above comes before the look at the tasks: a task added after it finds us asleep.
-        await(tasks.isEmpty() && !closing ? -1 : 0);
+        await(tasks.isEmpty() && !closing ? untilTimer() : 0);
         asleep = false;
         runTasks();
+        if (!timers.isEmpty()) {
+            runTimers(System.nanoTime());
+        }
+    }
+
+    /** Milliseconds until the first timer, rounded up; -1 where none is set. */
+    private int untilTimer() {
+        if (timers.isEmpty()) {
+            return -1;
+        }
+        long nanos = nextTimerNanos - System.nanoTime();
+        return Math.clamp(Math.ceilDiv(nanos, NANOS_PER_MILLI), 0, Integer.MAX_VALUE);
+    }
+
+    private void runTimers(long now) {
+        if (timers.isEmpty() || now - nextTimerNanos < 0) {
+            return;
+        }
+        long next = Long.MAX_VALUE;
+        for (int i = timers.size() - 1; i >= 0; i--) {
+            // A task may set and cancel timers.
+            if (i < timers.size()) {
+                Timer timer = timers.get(i);
+                if (now - timer.dueNanos >= 0) {
+                    timer.cancel();
+                    contain("a timer", () -> {
+                        timer.task.run();
+                        return true;
+                    });
+                }
+            }
+        }
+        for (int i = 0; i < timers.size(); i++) {
+            next = Math.min(next, timers.get(i).dueNanos - now);
+        }
+        nextTimerNanos = now + next;
     }
 
     private void pollAll(long now) {

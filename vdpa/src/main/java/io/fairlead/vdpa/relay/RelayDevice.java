@@ -442,6 +442,11 @@ public final class RelayDevice implements VdpaDevice {
     }
 
     @Override
+    public synchronized void announce(long mac) throws IOException {
+        device.announce(mac);
+    }
+
+    @Override
     public synchronized List<ControlCommand> controlCommands() throws IOException {
         return device.controlCommands();
     }

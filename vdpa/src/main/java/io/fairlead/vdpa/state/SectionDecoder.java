@@ -45,7 +45,7 @@ final class SectionDecoder {
     static final int USED_WRAP = 2;
 
     static final int MAX_TEXTS = 64;
-    static final int MAX_CONTROL_COMMANDS = 1024;
+    static final int MAX_CONTROL_COMMANDS = 8192;
 
     private static final int QUEUE_RUN_BYTES = 8;
     private static final int QUEUE_HEADER_BYTES = 8;

@@ -4,6 +4,10 @@ package io.fairlead.vhostuser.protocol;
 public final class ProtocolFeature {
     public static final long MQ = 1L;
     public static final long LOG_SHMFD = 1L << 1;
+
+    /** The client has a network card's back-end announce the card after a migration. */
+    public static final long RARP = 1L << 2;
+
     public static final long REPLY_ACK = 1L << 3;
     public static final long BACKEND_REQ = 1L << 5;
     public static final long CONFIG = 1L << 9;

@@ -26,6 +26,7 @@ public enum Request {
     SET_PROTOCOL_FEATURES(16, 8, 8, 0, 0, 0, false),
     GET_QUEUE_NUM(17, 0, 0, 0, 0, ProtocolFeature.MQ, true),
     SET_VRING_ENABLE(18, Payload.VRING_STATE_BYTES, Payload.VRING_STATE_BYTES, 0, 0, 0, false),
+    SEND_RARP(19, 8, 8, 0, 0, ProtocolFeature.RARP, false),
     SET_BACKEND_REQ_FD(21, 0, 8, 1, 1, ProtocolFeature.BACKEND_REQ, false),
     GET_CONFIG(24, Payload.CONFIG_BYTES, Payload.MAX_BYTES, 0, 0, ProtocolFeature.CONFIG, true),
     SET_CONFIG(25, Payload.CONFIG_BYTES, Payload.MAX_BYTES, 0, 0, ProtocolFeature.CONFIG, false),

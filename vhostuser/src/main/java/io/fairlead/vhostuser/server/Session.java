@@ -11,6 +11,7 @@ import io.fairlead.vhostuser.protocol.Payload;
 import io.fairlead.vhostuser.protocol.ProtocolException;
 import io.fairlead.vhostuser.protocol.ProtocolFeature;
 import io.fairlead.vhostuser.protocol.Request;
+import io.fairlead.virtio.DeviceId;
 import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.GuestFaultException;
 import java.io.IOException;
@@ -176,6 +177,7 @@ final class Session implements DeviceListener {
             case SET_CONFIG -> setConfig();
             case SET_INFLIGHT_FD -> rings.inflight();
             case RESET_DEVICE -> resetDevice();
+            case SEND_RARP -> sendRarp();
             case SET_STATUS -> setStatus(Payload.u64(connection.payload()));
             default -> throw new IllegalStateException(request + " is not handled");
         }
@@ -201,6 +203,9 @@ final class Session implements DeviceListener {
                 | ProtocolFeature.STATUS;
         if (device.configByteCount() > 0) {
             offered |= ProtocolFeature.CONFIG;
+        }
+        if (device.deviceId() == DeviceId.NET) {
+            offered |= ProtocolFeature.RARP;
         }
         if (can(Capability.DIRTY_LOG)) {
             offered |= ProtocolFeature.LOG_SHMFD;
@@ -295,6 +300,11 @@ final class Session implements DeviceListener {
         Payload.Log described = Payload.Log.read(connection.payload());
         log.replace(SharedDirtyLog.map(connection.takeDescriptor(), described.fileOffset(), described.byteCount()));
         connection.reply(0);
+    }
+
+    /** The payload has the card's address in its first six bytes, as it stands in a frame. */
+    private void sendRarp() throws IOException {
+        device.announce(Long.reverseBytes(Payload.u64(connection.payload())) >>> 16);
     }
 
     private void setDeviceState() throws IOException {
