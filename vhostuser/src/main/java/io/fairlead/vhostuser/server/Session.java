@@ -359,7 +359,7 @@ final class Session implements DeviceListener {
     @Override
     public void configChanged() {
         // QEMU forgets what it hears before it has started the device, as that of a machine that only arrives.
-        changeUnheard = !rings.anyReady();
+        changeUnheard = !rings.anyStarted();
         synchronized (channelLock) {
             if (channel == null) {
                 return;

@@ -36,6 +36,9 @@ final class SessionRings implements AutoCloseable {
     private @Nullable InflightBuffer inflight;
     private boolean freezing;
 
+    /** Whether a ring was ready when one was last started or stopped. For any thread, which may not ask the device. */
+    private volatile boolean anyStarted;
+
     SessionRings(VdpaDevice device, Connection connection, SessionMemory memory, RingTimes times) {
         this.device = device;
         this.connection = connection;
@@ -51,6 +54,11 @@ final class SessionRings implements AutoCloseable {
             }
         }
         return false;
+    }
+
+    /** As {@link #anyReady}, for any thread: the device may be locked by whoever waits for it. */
+    boolean anyStarted() {
+        return anyStarted;
     }
 
     /** Without protocol features there is no message that enables a ring: all are. */
@@ -69,6 +77,7 @@ final class SessionRings implements AutoCloseable {
     /** After a reset of the device. */
     void forget() {
         vrings.forEach(Vring::reset);
+        anyStarted = false;
     }
 
     void signalErrors() {
@@ -205,6 +214,7 @@ final class SessionRings implements AutoCloseable {
         device.queueState(queue, VringBase.decode(vring.base, packed));
         device.queueInflight(queue, records);
         device.queueReady(queue, true);
+        anyStarted = true;
         times.started(System.nanoTime() - startNanos);
     }
 
@@ -217,6 +227,7 @@ final class SessionRings implements AutoCloseable {
             }
             device.queueReady(queue, false);
             times.stopped(System.nanoTime() - startNanos);
+            anyStarted = anyReady();
             vrings.get(queue).base = VringBase.encode(device.queueState(queue));
         }
     }
