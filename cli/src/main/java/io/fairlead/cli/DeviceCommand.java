@@ -36,7 +36,8 @@ final class DeviceCommand implements Runnable {
             footer = {
                 "  fairlead dev set disk0 size=2G --control alpha.ctl",
                 "",
-                "Of a disk: size= in bytes, or with K, M, G or T; size=storage for what its storage has by now."
+                "Of a disk: size= in bytes, or with K, M, G or T; size=storage for what its storage has by now.",
+                "Of a network device: link=up or down, rate-mbps= in Mbit/s, 0 for no limit."
             })
     int set(
             @Parameters(index = "0", paramLabel = "DEVICE", description = "The device's name.") String device,

@@ -133,6 +133,11 @@ public final class NetDevice extends SoftwareDevice {
         return config;
     }
 
+    /** As it was made. */
+    NetSettings settings() {
+        return settings;
+    }
+
     /** Its {@code mac}. */
     @Override
     public Map<String, String> identity() {

@@ -54,6 +54,30 @@ public final class NetType implements SoftwareType {
     }
 
     @Override
+    public String changeable() {
+        return "link, rate-mbps";
+    }
+
+    /** {@code link} and {@code rate-mbps}, as at the start. */
+    @Override
+    public void change(VdpaDevice device, Map<String, String> attributes, boolean forced) throws IOException {
+        NetDevice card = (NetDevice) device;
+        NetSettings wanted = card.settings();
+        for (Map.Entry<String, String> attribute : attributes.entrySet()) {
+            if (!attribute.getKey().equals("link") && !attribute.getKey().equals("rate-mbps")) {
+                throw unchangeable(device, attribute.getKey());
+            }
+            wanted = wanted.with(attribute.getKey(), attribute.getValue());
+        }
+        if (attributes.containsKey("link")) {
+            card.linkUp(wanted.linkUp());
+        }
+        if (attributes.containsKey("rate-mbps")) {
+            card.rateMegabits(wanted.rateMegabits());
+        }
+    }
+
+    @Override
     public Map<String, String> attributesLike(DeviceProfile other) {
         Map<String, String> attributes = RingSettings.like(other);
         if ((other.deviceFeatures() & NetConfig.F_MAC) != 0 && other.config().size() >= NetConfig.MAC.end()) {

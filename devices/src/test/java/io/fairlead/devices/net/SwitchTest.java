@@ -15,6 +15,7 @@ import io.fairlead.virtio.NetConfig;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -59,12 +60,12 @@ class SwitchTest {
             assertThat(queue.add(new long[] {Guest.BASE + at}, new int[] {bytes.length}, 1, 0, 1))
                     .isTrue();
             guest.publish(1);
-            await().until(queue::poll);
+            await().pollDelay(Duration.ZERO).pollInterval(Duration.ofMillis(1)).until(queue::poll);
         }
 
         byte[] receive() {
             DriverQueue queue = guest.queue(0);
-            await().until(queue::poll);
+            await().pollDelay(Duration.ZERO).pollInterval(Duration.ofMillis(1)).until(queue::poll);
             byte[] got = guest.memory()
                     .asSlice(guest.dataOffset(), queue.writtenBytes())
                     .toArray(ValueLayout.JAVA_BYTE);
@@ -190,6 +191,29 @@ class SwitchTest {
         }
         assertThat(sent).isPositive();
         assertThat(b.device.statistics().total().requests()).isEqualTo(sent);
+    }
+
+    @Test
+    void linkAndRateChangeWhileTheDeviceIsThere() throws Exception {
+        Card a = new Card("a", "lan");
+        Card b = new Card("b", "lan");
+        type.change(b.device, Map.of("link", "down"), false);
+        a.send(frame(Frames.MAC_B, Frames.MAC_A));
+        assertThat(b.device.drops().linkDown()).isEqualTo(1);
+        // A burst goes at once; then frames wait for the next and are not lost.
+        type.change(b.device, Map.of("link", "up", "rate-mbps", "100"), false);
+        byte[] sent = Frames.plain(new Random(1), Frames.MAC_B, Frames.MAC_A, 3000);
+        for (int i = 0; i < 200; i++) {
+            a.send(sent);
+            assertThat(b.receive()).isEqualTo(NetPair.frameOf(sent));
+        }
+        for (Map<String, String> wrong :
+                List.of(Map.of("link", "yes"), Map.of("rate-mbps", "-1"), Map.of("mac", "52:54:00:00:00:01"))) {
+            assertThatThrownBy(() -> type.change(b.device, wrong, false))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining(wrong.keySet().iterator().next());
+        }
+        assertThat(b.device.isLinkUp()).isTrue();
     }
 
     @Test
