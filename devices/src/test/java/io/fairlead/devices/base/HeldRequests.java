@@ -17,6 +17,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A device for tests whose requests, each a number, the host works on until the test ends them; the answer is the number
@@ -35,11 +36,25 @@ final class HeldRequests extends SoftwareDevice {
 
         /** Ends the host's work on a request; its device learns of it soon. */
         void end(int number) {
-            Run run = working.get(number);
-            if (run != null && run.ending.add(number)) {
-                run.ended.add(number);
+            Run run = ending(number);
+            if (run != null) {
                 run.runner.wake();
             }
+        }
+
+        /** Not while its run is about to answer it: a request ends once. */
+        private synchronized @Nullable Run ending(int number) {
+            Run run = working.get(number);
+            if (run == null || !run.ending.add(number)) {
+                return null;
+            }
+            run.ended.add(number);
+            return run;
+        }
+
+        private synchronized void answered(int number, Run run) {
+            working.remove(number);
+            run.ending.remove(number);
         }
     }
 
@@ -92,8 +107,7 @@ final class HeldRequests extends SoftwareDevice {
             for (Integer number = ended.poll(); number != null; number = ended.poll()) {
                 found = true;
                 DescriptorChain chain = chains.remove(number);
-                host.working.remove(number);
-                ending.remove(number);
+                host.answered(number, this);
                 if (runner.isFrozen()) {
                     runner.complete(chain, 0);
                 } else {
