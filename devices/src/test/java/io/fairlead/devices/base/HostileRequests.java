@@ -1,22 +1,22 @@
 package io.fairlead.devices.base;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.virtio.DeviceStatus;
 import io.fairlead.virtio.DriverQueue;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.time.Duration;
 import java.util.Random;
-import org.awaitility.core.ConditionFactory;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * A driver of any type that sends what no driver should: buffers of any number, length and direction, mostly with bytes
  * of no sense, now and then outside of memory. A device answers, or needs a reset; then it is reset and goes on.
  */
 public final class HostileRequests {
+    private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(20);
     private static final int SIZE = 64;
     private static final int DATA_BYTES = 1 << 20;
     private static final int MAX_PIECES = 5;
@@ -57,7 +57,7 @@ public final class HostileRequests {
                 add(random, guest, queue, rings, content);
                 guest.publish(queue);
                 DriverQueue driver = guest.queue(queue);
-                soon().until(() -> driver.hasUsed() || needsReset(device));
+                awaitEnd(device, driver);
                 if (needsReset(device)) {
                     resets++;
                     device.reset();
@@ -72,10 +72,13 @@ public final class HostileRequests {
         return new Counts(answered, resets);
     }
 
-    private static ConditionFactory soon() {
-        return await().pollDelay(Duration.ZERO)
-                .pollInterval(Duration.ofNanos(20_000))
-                .atMost(Duration.ofSeconds(20));
+    /** Awaitility takes a thread for each wait, of which there are ten thousand. */
+    private static void awaitEnd(VdpaDevice device, DriverQueue driver) {
+        long deadline = System.nanoTime() + PATIENCE_NANOS;
+        while (!driver.hasUsed() && !needsReset(device)) {
+            assertThat(System.nanoTime()).as("neither an answer nor a reset").isLessThan(deadline);
+            LockSupport.parkNanos(5_000);
+        }
     }
 
     private static boolean needsReset(VdpaDevice device) {
