@@ -36,9 +36,9 @@ class MainTest {
     @Test
     void mistakesInADeviceNameItAndLeaveNothingBehind(@TempDir Path folder) {
         Path socket = folder.resolve("s");
-        CommandResult unknown = CommandResult.run("serve", "--device", "name=d,type=net,socket=" + socket);
+        CommandResult unknown = CommandResult.run("serve", "--device", "name=d,type=gpu,socket=" + socket);
         assertThat(unknown.exitCode()).isEqualTo(2);
-        assertThat(unknown.err()).contains("cannot create devices of virtio id 1");
+        assertThat(unknown.err()).contains("cannot create devices of virtio id 16");
         CommandResult missing = CommandResult.run(
                 "serve", "--device", "name=d,type=blk,socket=" + socket + ",path=" + folder.resolve("none.img"));
         assertThat(missing.exitCode()).isEqualTo(1);
