@@ -2,7 +2,6 @@ package io.fairlead.cli;
 
 import io.fairlead.devices.all.SoftwareManagement;
 import io.fairlead.node.DeviceOption;
-import io.fairlead.virtio.DeviceId;
 import java.io.IOException;
 import java.nio.file.Path;
 import picocli.CommandLine.Command;
@@ -60,12 +59,7 @@ final class MachineCommand implements Runnable {
             throws IOException {
         DeviceOption option = DeviceOption.parse(device);
         ObjectNode command = command("attach", machine, timeoutSeconds);
-        ObjectNode described = command.putObject("device");
-        described.put("name", option.name());
-        described.put("type", DeviceId.name(option.deviceId()));
-        described.put("socket", option.socket().toAbsolutePath().toString());
-        ObjectNode attributes = described.putObject("attributes");
-        option.attributes().forEach(attributes::put);
+        var _ = option.into(command.putObject("device"));
         return NodeRequest.execute(control, command, json, "%s has %s".formatted(machine, option.name()));
     }
 

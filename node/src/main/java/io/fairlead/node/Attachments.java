@@ -5,13 +5,11 @@ import io.fairlead.qemu.GuestHoldsException;
 import io.fairlead.qemu.HotPlug;
 import io.fairlead.qemu.Qmp;
 import io.fairlead.vdpa.VdpaDevice;
-import io.fairlead.virtio.DeviceId;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -74,7 +72,7 @@ final class Attachments {
                     "%s is of machine %s, which this node does not have; give it the machine, or remove it"
                             .formatted(file, kept.path("machine").asString("")));
         }
-        machine.add(maker.make(option(kept)));
+        machine.add(maker.make(DeviceOption.of(kept)));
     }
 
     /**
@@ -199,34 +197,7 @@ final class Attachments {
     }
 
     private static byte[] bytes(String machine, DeviceOption option) {
-        ObjectNode kept = JSON.createObjectNode()
-                .put("machine", machine)
-                .put("name", option.name())
-                .put("type", DeviceId.name(option.deviceId()))
-                .put("socket", option.socket().toAbsolutePath().toString());
-        ObjectNode attributes = kept.putObject("attributes");
-        option.attributes().forEach(attributes::put);
+        ObjectNode kept = option.into(JSON.createObjectNode().put("machine", machine));
         return JSON.writeValueAsString(kept).getBytes(StandardCharsets.UTF_8);
-    }
-
-    /** A device as a file or a command has it. */
-    static DeviceOption option(JsonNode node) {
-        String type = node.path("type").asString("");
-        return new DeviceOption(
-                node.path("name").asString(""),
-                DeviceId.byName(type)
-                        .orElseThrow(
-                                () -> new IllegalArgumentException("type %s is not a virtio type".formatted(type))),
-                Path.of(node.path("socket").asString("")),
-                attributes(node));
-    }
-
-    static Map<String, String> attributes(JsonNode node) {
-        Map<String, String> attributes = new LinkedHashMap<>();
-        node.path("attributes")
-                .properties()
-                .forEach(
-                        entry -> attributes.put(entry.getKey(), entry.getValue().asString("")));
-        return attributes;
     }
 }

@@ -144,7 +144,7 @@ final class ControlConnection implements MigrationWatcher {
                             report.reason());
                 }
                 case "attach" -> {
-                    node.attach(machine, Attachments.option(command.path("device")), guestTimeout(command));
+                    node.attach(machine, DeviceOption.of(command.path("device")), guestTimeout(command));
                     done(0, "");
                 }
                 case "detach" -> {
@@ -154,7 +154,7 @@ final class ControlConnection implements MigrationWatcher {
                 case "set" -> {
                     node.change(
                             command.path("device").asString(""),
-                            Attachments.attributes(command),
+                            DeviceOption.attributes(command),
                             command.path("force").asBoolean(false));
                     done(0, "");
                 }

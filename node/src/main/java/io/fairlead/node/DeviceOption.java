@@ -5,6 +5,8 @@ import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * One {@code --device} of the command line: {@code key=value} pairs between commas; a comma within a value is doubled, as
@@ -42,6 +44,38 @@ public record DeviceOption(String name, int deviceId, Path socket, Map<String, S
         String name = take(pairs, "name", text);
         Path socket = Path.of(take(pairs, "socket", text));
         return new DeviceOption(name, deviceId, socket, pairs);
+    }
+
+    /** A device as a file or a command has it, see {@link #into}. */
+    static DeviceOption of(JsonNode node) {
+        String type = node.path("type").asString("");
+        return new DeviceOption(
+                node.path("name").asString(""),
+                DeviceId.byName(type)
+                        .orElseThrow(
+                                () -> new IllegalArgumentException("type %s is not a virtio type".formatted(type))),
+                Path.of(node.path("socket").asString("")),
+                attributes(node));
+    }
+
+    /** The member {@code attributes} of a node. */
+    static Map<String, String> attributes(JsonNode node) {
+        Map<String, String> attributes = new LinkedHashMap<>();
+        node.path("attributes")
+                .properties()
+                .forEach(
+                        entry -> attributes.put(entry.getKey(), entry.getValue().asString("")));
+        return attributes;
+    }
+
+    /** Puts all of it into an object; the socket as another process finds it. */
+    public ObjectNode into(ObjectNode node) {
+        node.put("name", name)
+                .put("type", DeviceId.name(deviceId))
+                .put("socket", socket.toAbsolutePath().toString());
+        ObjectNode described = node.putObject("attributes");
+        attributes.forEach(described::put);
+        return node;
     }
 
     private static String take(Map<String, String> pairs, String key, String text) {

@@ -38,14 +38,14 @@ public final class HotPlug {
                                 "type",
                                 "vhost-user",
                                 "id",
-                                netdevId(device.id()),
+                                VhostUserDevice.netdevId(device.id()),
                                 "chardev",
-                                chardevId(device.id()),
+                                VhostUserDevice.chardevId(device.id()),
                                 "queues",
                                 device.netdevQueues()));
-                arguments.put("netdev", netdevId(device.id()));
+                arguments.put("netdev", VhostUserDevice.netdevId(device.id()));
             } else {
-                arguments.put("chardev", chardevId(device.id()));
+                arguments.put("chardev", VhostUserDevice.chardevId(device.id()));
             }
             JsonNode _ = qmp.execute("device_add", arguments);
             plugged = true;
@@ -103,16 +103,8 @@ public final class HotPlug {
                 "addr",
                 Map.of("type", "unix", "data", Map.of("path", device.socket().toString())));
         data.put("server", false);
-        int millis = device.reconnectMillis();
-        if (millis > 0) {
-            // QEMU 9.2 brought milliseconds; the member in seconds was removed later.
-            if (version.isAtLeast(9, 2)) {
-                data.put("reconnect-ms", millis);
-            } else {
-                data.put("reconnect", Math.max(1, Math.ceilDiv(millis, 1000)));
-            }
-        }
-        return Map.of("id", chardevId(device.id()), "backend", Map.of("type", "socket", "data", data));
+        data.putAll(device.reconnectOption(version));
+        return Map.of("id", VhostUserDevice.chardevId(device.id()), "backend", Map.of("type", "socket", "data", data));
     }
 
     /** The monitor wants each property as what it is, and not as text. */
@@ -143,8 +135,8 @@ public final class HotPlug {
 
     /** What of it is there. */
     private static void removeBackend(Qmp qmp, String id) {
-        remove(qmp, "netdev_del", netdevId(id));
-        remove(qmp, "chardev-remove", chardevId(id));
+        remove(qmp, "netdev_del", VhostUserDevice.netdevId(id));
+        remove(qmp, "chardev-remove", VhostUserDevice.chardevId(id));
     }
 
     private static void remove(Qmp qmp, String command, String id) {
@@ -153,13 +145,5 @@ public final class HotPlug {
         } catch (IOException e) {
             LOG.debug("{} of {}", command, id, e);
         }
-    }
-
-    private static String chardevId(String id) {
-        return "char-" + id;
-    }
-
-    private static String netdevId(String id) {
-        return "net-" + id;
     }
 }

@@ -84,15 +84,15 @@ public record VhostUserDevice(
     /** QEMU's options for this device. */
     List<String> arguments(QemuVersion version) {
         List<String> arguments = new ArrayList<>();
-        String chardev = "char-" + id;
+        String chardev = chardevId(id);
         arguments.add("-chardev");
         arguments.add("socket,id=" + chardev + ",path=" + Options.escape(socket.toString()) + reconnect(version));
         StringBuilder device =
                 new StringBuilder(Options.escape(driver)).append(",id=").append(id);
         if (netdevQueues > 0) {
             arguments.add("-netdev");
-            arguments.add("vhost-user,id=net-" + id + ",chardev=" + chardev + ",queues=" + netdevQueues);
-            device.append(",netdev=net-").append(id);
+            arguments.add("vhost-user,id=" + netdevId(id) + ",chardev=" + chardev + ",queues=" + netdevQueues);
+            device.append(",netdev=").append(netdevId(id));
         } else {
             device.append(",chardev=").append(chardev);
         }
@@ -108,12 +108,31 @@ public record VhostUserDevice(
     }
 
     private String reconnect(QemuVersion version) {
+        StringBuilder option = new StringBuilder();
+        reconnectOption(version)
+                .forEach((key, value) ->
+                        option.append(',').append(key).append('=').append(value));
+        return option.toString();
+    }
+
+    /** How its chardev says when to connect again: one option, or none for never. */
+    Map<String, Integer> reconnectOption(QemuVersion version) {
         if (reconnectMillis == 0) {
-            return "";
+            return Map.of();
         }
         // QEMU 9.2 brought milliseconds; the option in seconds was removed later.
         return version.isAtLeast(9, 2)
-                ? ",reconnect-ms=" + reconnectMillis
-                : ",reconnect=" + Math.max(1, Math.ceilDiv(reconnectMillis, 1000));
+                ? Map.of("reconnect-ms", reconnectMillis)
+                : Map.of("reconnect", Math.max(1, Math.ceilDiv(reconnectMillis, 1000)));
+    }
+
+    /** What the chardev of a device is called in QEMU. */
+    static String chardevId(String id) {
+        return "char-" + id;
+    }
+
+    /** What the netdev of a network card is called in QEMU. */
+    static String netdevId(String id) {
+        return "net-" + id;
     }
 }

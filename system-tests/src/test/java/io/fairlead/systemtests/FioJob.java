@@ -49,7 +49,8 @@ record FioJob(String engine, int jobs, int regionMib, String blocks, int depth, 
     /** Verifies on the host what the guest wrote last. */
     void checkImage(Path image) throws IOException, InterruptedException {
         List<String> arguments = new ArrayList<>(pattern(image.toString().replace(":", "\\:")));
-        arguments.addAll(List.of("--ioengine=psync", "--verify_only", "--output-format=terse"));
+        arguments.addAll(
+                List.of("--ioengine=psync", "--verify_only", "--verify_state_save=0", "--output-format=terse"));
         HostCommand verification = HostCommand.userland("usr/bin/fio", arguments);
         assertThat(verification.exitCode()).as(verification.output()).isZero();
     }

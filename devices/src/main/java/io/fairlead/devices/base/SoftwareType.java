@@ -11,9 +11,6 @@ public interface SoftwareType {
     /** The virtio device id. */
     int deviceId();
 
-    /** The names of the attributes that {@link #create} knows, with commas between them. */
-    String attributes();
-
     /**
      * Creates a device.
      *

@@ -39,11 +39,6 @@ public final class BlkType implements SoftwareType {
     }
 
     @Override
-    public String attributes() {
-        return ATTRIBUTES;
-    }
-
-    @Override
     public VdpaDevice create(String name, Map<String, String> attributes, EventLoopGroup loops) throws IOException {
         return BlkDevice.create(name, settings(attributes), loops);
     }

@@ -1,5 +1,6 @@
 package io.fairlead.devices.console;
 
+import io.fairlead.vdpa.loop.Waiting;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -95,7 +96,7 @@ final class ConsoleFile implements ConsoleHost {
             closed = true;
             notifyAll();
         }
-        Threads.join(thread);
+        Waiting.join(thread);
         try {
             channel.close();
         } catch (IOException e) {

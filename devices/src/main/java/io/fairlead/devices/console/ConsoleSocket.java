@@ -1,5 +1,6 @@
 package io.fairlead.devices.console;
 
+import io.fairlead.vdpa.loop.Waiting;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -190,7 +191,7 @@ final class ConsoleSocket implements ConsoleHost {
     public void close() {
         closed = true;
         Selector _ = selector.wakeup();
-        Threads.join(thread);
+        Waiting.join(thread);
         try {
             Files.deleteIfExists(path);
         } catch (IOException e) {

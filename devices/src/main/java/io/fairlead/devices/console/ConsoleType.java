@@ -23,11 +23,6 @@ public final class ConsoleType implements SoftwareType {
     }
 
     @Override
-    public String attributes() {
-        return ATTRIBUTES;
-    }
-
-    @Override
     public VdpaDevice create(String name, Map<String, String> attributes, EventLoopGroup loops) throws IOException {
         return ConsoleDevice.create(name, ConsoleSettings.of(attributes), loops);
     }

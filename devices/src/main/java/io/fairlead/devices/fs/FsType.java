@@ -48,11 +48,6 @@ public final class FsType implements SoftwareType {
     }
 
     @Override
-    public String attributes() {
-        return ATTRIBUTES;
-    }
-
-    @Override
     public VdpaDevice create(String name, Map<String, String> attributes, EventLoopGroup loops) throws IOException {
         return FsDevice.create(name, settings(attributes), loops);
     }

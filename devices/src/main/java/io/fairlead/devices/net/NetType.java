@@ -33,11 +33,6 @@ public final class NetType implements SoftwareType {
     }
 
     @Override
-    public String attributes() {
-        return ATTRIBUTES;
-    }
-
-    @Override
     public VdpaDevice create(String name, Map<String, String> attributes, EventLoopGroup loops) throws IOException {
         NetSettings settings = NetSettings.of(attributes);
         return NetDevice.create(name, settings, port -> backend(settings, port, loops), loops);

@@ -25,11 +25,6 @@ public final class RngType implements SoftwareType {
     }
 
     @Override
-    public String attributes() {
-        return ATTRIBUTES;
-    }
-
-    @Override
     public VdpaDevice create(String name, Map<String, String> attributes, EventLoopGroup loops) throws IOException {
         return RngDevice.create(name, settings(attributes), loops);
     }

@@ -42,11 +42,6 @@ public final class ScsiType implements SoftwareType {
     }
 
     @Override
-    public String attributes() {
-        return ATTRIBUTES;
-    }
-
-    @Override
     public VdpaDevice create(String name, Map<String, String> attributes, EventLoopGroup loops) throws IOException {
         return ScsiDevice.create(name, settings(attributes), loops);
     }

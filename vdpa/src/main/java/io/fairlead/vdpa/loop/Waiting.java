@@ -6,7 +6,7 @@ import java.util.concurrent.FutureTask;
 import org.jspecify.annotations.Nullable;
 
 /** Waits that cannot be given up half-way: an interrupt is kept for later. */
-final class Waiting {
+public final class Waiting {
     private Waiting() {}
 
     static <T extends @Nullable Object> T forResult(FutureTask<T> task) throws IOException {
@@ -34,7 +34,8 @@ final class Waiting {
         }
     }
 
-    static void join(Thread thread) {
+    /** Waits for the end of a thread. */
+    public static void join(Thread thread) {
         boolean interrupted = false;
         while (true) {
             try {

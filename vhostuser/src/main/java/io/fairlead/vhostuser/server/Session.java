@@ -117,7 +117,7 @@ final class Session implements DeviceListener {
             } else {
                 handle(request);
             }
-            if (changeUnheard && rings.anyReady()) {
+            if (changeUnheard && rings.anyStarted()) {
                 configChanged();
             }
         }

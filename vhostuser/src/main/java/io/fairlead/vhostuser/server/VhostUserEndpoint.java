@@ -4,6 +4,7 @@ import io.fairlead.linux.UnixSocket;
 import io.fairlead.vdpa.MemoryTable;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoop;
+import io.fairlead.vdpa.loop.Waiting;
 import io.fairlead.vhostuser.protocol.Connection;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -174,22 +175,8 @@ public final class VhostUserEndpoint implements AutoCloseable {
         });
         listener.close();
         if (ending != null) {
-            join(ending);
+            Waiting.join(ending);
         }
         onClose.accept(this);
-    }
-
-    private static void join(Thread thread) {
-        boolean interrupted = false;
-        while (thread.isAlive()) {
-            try {
-                thread.join();
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
     }
 }
