@@ -20,6 +20,7 @@ public final class FolderIo {
     public static final int AT_SYMLINK_NOFOLLOW = 0x100;
     public static final int AT_REMOVEDIR = 0x200;
     public static final int AT_SYMLINK_FOLLOW = 0x400;
+    public static final int AT_NO_AUTOMOUNT = 0x800;
     public static final int AT_EMPTY_PATH = 0x1000;
     public static final int AT_STATX_DONT_SYNC = 0x4000;
 
@@ -40,6 +41,7 @@ public final class FolderIo {
 
     public static final int STATX_BASIC_STATS = 0x7ff;
     public static final int STATX_BTIME = 0x800;
+    public static final int STATX_ATTR_MOUNT_ROOT = 0x2000;
 
     public static final long UTIME_NOW = 0x3fffffff;
     public static final long UTIME_OMIT = 0x3ffffffe;
@@ -61,6 +63,7 @@ public final class FolderIo {
 
     public static final int STATX_OFFSET_MASK = 0;
     public static final int STATX_OFFSET_BLKSIZE = 4;
+    public static final int STATX_OFFSET_ATTRIBUTES = 8;
     public static final int STATX_OFFSET_NLINK = 16;
     public static final int STATX_OFFSET_UID = 20;
     public static final int STATX_OFFSET_GID = 24;

@@ -113,6 +113,7 @@ class LayoutTest {
         addConstants(SocketMessage.class, numbers, "SOL_", "SCM_", "MSG_");
         addConstants(IoUringLayout.class, numbers, "IORING_");
         addConstants(FolderIo.class, numbers, "AT_", "RESOLVE_", "RENAME_", "XATTR_", "UTIME_", "S_");
+        addConstants(FileHandles.class, numbers, "MAX_HANDLE_SZ");
         addConstants(ThreadIdentity.class, numbers, "CAP_", "CLONE_");
         addFolderStructures(numbers);
         addStructures(numbers);
@@ -220,6 +221,10 @@ class LayoutTest {
         numbers.put("sizeof(struct statx)", (long) FolderIo.STATX_BYTES);
         numbers.put("STATX_BASIC_STATS", (long) FolderIo.STATX_BASIC_STATS);
         numbers.put("STATX_BTIME", (long) FolderIo.STATX_BTIME);
+        numbers.put("STATX_ATTR_MOUNT_ROOT", (long) FolderIo.STATX_ATTR_MOUNT_ROOT);
+        addField(numbers, "file_handle", "handle_bytes", FileHandles.OFFSET_HANDLE_BYTES);
+        addField(numbers, "file_handle", "handle_type", FileHandles.OFFSET_HANDLE_TYPE);
+        addField(numbers, "file_handle", "f_handle", FileHandles.OFFSET_F_HANDLE);
         addFields(numbers, "statx", "STATX_OFFSET_", "stx_");
         numbers.put("sizeof(struct statfs)", (long) FolderIo.STATFS_BYTES);
         addFields(numbers, "statfs", "STATFS_OFFSET_", "f_");

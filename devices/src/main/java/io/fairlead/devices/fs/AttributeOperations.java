@@ -36,14 +36,14 @@ final class AttributeOperations {
     }
 
     private int status(FsThread thread) {
-        Inode inode = export.inodes().hold(thread.nodeId());
+        Inode inode = export.pin(thread, thread.nodeId());
         if (inode == null) {
-            return -Errno.ESTALE;
+            return thread.missing;
         }
         try {
             return thread.status(inode.raw());
         } finally {
-            inode.release();
+            inode.letGo();
         }
     }
 
@@ -52,9 +52,9 @@ final class AttributeOperations {
             return -Errno.EINVAL;
         }
         int valid = thread.argument(Fuse.SetattrIn.VALID);
-        Inode inode = export.inodes().hold(thread.nodeId());
+        Inode inode = export.pin(thread, thread.nodeId());
         if (inode == null) {
-            return -Errno.ESTALE;
+            return thread.missing;
         }
         Handle handle =
                 (valid & Fuse.FATTR_FH) == 0 ? null : export.handle(thread.longArgument(Fuse.SetattrIn.FH), false);
@@ -74,7 +74,7 @@ final class AttributeOperations {
             }
             return error < 0 ? error : export.attributes().answer(thread);
         } finally {
-            inode.release();
+            inode.letGo();
             if (handle != null) {
                 handle.release();
             }
@@ -184,23 +184,23 @@ final class AttributeOperations {
     }
 
     int readLink(FsThread thread) {
-        Inode inode = export.inodes().hold(thread.nodeId());
+        Inode inode = export.pin(thread, thread.nodeId());
         if (inode == null) {
-            return -Errno.ESTALE;
+            return thread.missing;
         }
         try {
             return inode.type() != FolderIo.S_IFLNK
                     ? -Errno.EINVAL
                     : (int) FolderIo.readlinkat(inode.raw(), thread.emptyName(), thread.bodyAddress(0), thread.outRoom);
         } finally {
-            inode.release();
+            inode.letGo();
         }
     }
 
     int fileSystem(FsThread thread) {
-        Inode inode = export.inodes().hold(thread.nodeId());
+        Inode inode = export.pin(thread, thread.nodeId());
         if (inode == null) {
-            return -Errno.ESTALE;
+            return thread.missing;
         }
         try {
             MemorySegment statfs = thread.small;
@@ -220,7 +220,7 @@ final class AttributeOperations {
             thread.putInt(Fuse.Kstatfs.FRSIZE, (int) statfs.get(ValueLayout.JAVA_LONG, FolderIo.STATFS_OFFSET_FRSIZE));
             return Fuse.Kstatfs.BYTES;
         } finally {
-            inode.release();
+            inode.letGo();
         }
     }
 
@@ -345,14 +345,14 @@ final class AttributeOperations {
     }
 
     private int onFile(FsThread thread, PathCall call) {
-        Inode inode = export.inodes().hold(thread.nodeId());
+        Inode inode = export.pin(thread, thread.nodeId());
         if (inode == null) {
-            return -Errno.ESTALE;
+            return thread.missing;
         }
         try {
             return (int) call.on(thread.path(inode.raw()));
         } finally {
-            inode.release();
+            inode.letGo();
         }
     }
 }

@@ -1,21 +1,17 @@
 package io.fairlead.devices.fs;
 
-import io.fairlead.linux.Fd;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * Something with a descriptor that the guest names by a number: stays open as long as it is in its table or a request uses
- * it, whatever the guest closes meanwhile. Thread-safe.
+ * Something that the guest names by a number: stays as long as it is in its table or a request uses it, whatever the guest
+ * closes meanwhile. Thread-safe.
  */
 abstract class Counted {
     private final AtomicInteger uses = new AtomicInteger(1);
     private final long id;
-    private final Fd fd;
 
-    /** @param fd this object's from now on */
-    Counted(long id, Fd fd) {
+    Counted(long id) {
         this.id = id;
-        this.fd = fd;
     }
 
     /** What the guest calls it by. */
@@ -23,12 +19,7 @@ abstract class Counted {
         return id;
     }
 
-    /** The descriptor's number, valid for whoever holds this. */
-    final int raw() {
-        return fd.raw();
-    }
-
-    /** Keeps it open until {@link #release}; false where it is closed already. */
+    /** Keeps it until {@link #release}; false where it has ended already. */
     final boolean hold() {
         for (; ; ) {
             int before = uses.get();
@@ -43,11 +34,10 @@ abstract class Counted {
 
     final void release() {
         if (uses.decrementAndGet() == 0) {
-            fd.close();
             ended();
         }
     }
 
-    /** The descriptor is closed. */
-    void ended() {}
+    /** Nobody uses it any more: closes what it has. */
+    abstract void ended();
 }

@@ -136,10 +136,15 @@ final class FileLocks {
         if (known != null) {
             return known.raw();
         }
-        int raw = FolderIo.open(thread.path(inode.raw()), FileIo.O_RDWR);
-        if (raw < 0) {
-            raw = FolderIo.open(thread.path(inode.raw()), FileIo.O_RDONLY);
+        int held = inode.pin(thread);
+        if (held < 0) {
+            return held;
         }
+        int raw = FolderIo.open(thread.path(held), FileIo.O_RDWR);
+        if (raw < 0) {
+            raw = FolderIo.open(thread.path(held), FileIo.O_RDONLY);
+        }
+        inode.unpin();
         if (raw >= 0) {
             owners.put(owner, Fd.adopt(raw, "locks of a process of the guest's"));
         }

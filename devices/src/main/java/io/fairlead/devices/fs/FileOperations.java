@@ -70,9 +70,9 @@ final class FileOperations {
         if (export.readOnly() && (flags & (ACCESS_MODE | FileIo.O_TRUNC)) != 0) {
             return -Errno.EROFS;
         }
-        Inode inode = export.inodes().hold(thread.nodeId());
+        Inode inode = export.pin(thread, thread.nodeId());
         if (inode == null) {
-            return -Errno.ESTALE;
+            return thread.missing;
         }
         boolean kills = (thread.argument(Fuse.OpenIn.OPEN_FLAGS) & Fuse.F_OPEN_KILL_SUIDGID) != 0;
         boolean dropped = kills && ThreadIdentity.capability(ThreadIdentity.CAP_FSETID, false) == 0;
@@ -81,7 +81,7 @@ final class FileOperations {
             long handle = raw < 0 ? raw : export.opened(raw, inode, flags);
             return handle < 0 ? (int) handle : openAnswer(export, thread, 0, handle);
         } finally {
-            inode.release();
+            inode.letGo();
             if (dropped) {
                 int _ = ThreadIdentity.capability(ThreadIdentity.CAP_FSETID, true);
             }

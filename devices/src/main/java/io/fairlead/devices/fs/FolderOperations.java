@@ -26,9 +26,9 @@ final class FolderOperations {
         if (!thread.has(Fuse.OpenIn.BYTES)) {
             return -Errno.EINVAL;
         }
-        Inode inode = export.inodes().hold(thread.nodeId());
+        Inode inode = export.pin(thread, thread.nodeId());
         if (inode == null) {
-            return -Errno.ESTALE;
+            return thread.missing;
         }
         try {
             int raw = open(thread, inode);
@@ -41,7 +41,7 @@ final class FolderOperations {
             thread.putLong(Fuse.OpenOut.OPEN_FLAGS, keeps ? Fuse.FOPEN_CACHE_DIR | Fuse.FOPEN_KEEP_CACHE : 0);
             return Fuse.OpenOut.BYTES;
         } finally {
-            inode.release();
+            inode.letGo();
         }
     }
 
@@ -124,12 +124,12 @@ final class FolderOperations {
         }
         thread.clear(used, bytes);
         boolean dots = isDots(entries, name, length);
-        if (plus && !dots && names.find(thread, handle.inode(), entries.address() + name, used) < 0) {
+        long inode = entries.get(ValueLayout.JAVA_LONG_UNALIGNED, at + FolderIo.DIRENT_OFFSET_INO);
+        if (plus && !dots && !find(thread, handle, name, length, inode, used)) {
             // It went meanwhile, or cannot be reached: its name alone.
             thread.clear(used, head);
         }
         int to = used + head;
-        long inode = entries.get(ValueLayout.JAVA_LONG_UNALIGNED, at + FolderIo.DIRENT_OFFSET_INO);
         // What is above the root is not for the guest to know.
         boolean above = dots && length == 2 && handle.inode() == export.inodes().root();
         thread.putLong(to + Fuse.Dirent.INO, above ? handle.inode().key().inode() : inode);
@@ -139,6 +139,12 @@ final class FolderOperations {
         thread.putInt(to + Fuse.Dirent.TYPE, entries.get(ValueLayout.JAVA_BYTE, at + FolderIo.DIRENT_OFFSET_TYPE));
         MemorySegment.copy(entries, name, thread.out, Fuse.OutHeader.BYTES + to + Fuse.Dirent.BYTES, length);
         return bytes;
+    }
+
+    private boolean find(FsThread thread, Handle handle, long name, int length, long number, int offset) {
+        Inode folder = handle.inode();
+        boolean known = export.inodes().knows(new FileKey(folder.key().device(), number));
+        return names.find(thread, folder, handle.raw(), thread.entries, name, length, known, offset) >= 0;
     }
 
     private static boolean isDots(MemorySegment entries, long name, int length) {

@@ -32,6 +32,9 @@ public final class FsDevice extends SoftwareDevice {
     /** Descriptors that are for the rest of the process. */
     private static final int OTHER_DESCRIPTORS = 4096;
 
+    /** One part in so many of the descriptors that the process may have is for files that are known and not open. */
+    private static final int SHARE = 8;
+
     private final FsExport export;
     private final FsService service;
     private final WorkerPool workers;
@@ -59,10 +62,9 @@ public final class FsDevice extends SoftwareDevice {
      * @throws IOException where the folder is unfit; says why
      */
     static FsDevice create(String name, FsSettings settings, EventLoopGroup loops) throws IOException {
-        long wanted = (long) settings.maxInodes() + settings.maxHandles() + OTHER_DESCRIPTORS;
+        long wanted = (long) settings.maxDescriptors() + settings.maxHandles() + OTHER_DESCRIPTORS;
         long limit = Self.raiseOpenFilesLimit(wanted);
-        long mayHave = Math.max(limit / 2, limit - settings.maxHandles() - OTHER_DESCRIPTORS);
-        FsExport export = FsExport.open(name, settings, (int) Math.min(settings.maxInodes(), mayHave));
+        FsExport export = FsExport.open(name, settings, (int) Math.min(settings.maxDescriptors(), limit / SHARE));
         try {
             return new FsDevice(name, settings, export, loops);
         } catch (RuntimeException e) {
@@ -111,12 +113,12 @@ public final class FsDevice extends SoftwareDevice {
     /** See {@link FsState}. */
     @Override
     public Octets typeState() throws IOException {
-        return new FsState(name(), export).save();
+        return new FsStateWriter(name(), export).write();
     }
 
     @Override
     public void typeState(Octets state) throws IOException {
-        new FsState(name(), export).restore(state);
+        new FsStateReader(name(), export).read(state);
     }
 
     @Override

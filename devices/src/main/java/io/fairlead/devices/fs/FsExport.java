@@ -17,9 +17,9 @@ import org.slf4j.LoggerFactory;
  * The exported folder, and what the guest has of it: files that it knows, files that it has open, what was negotiated.
  *
  * <p>Nothing outside of the folder is ever reached: a file comes into the tables only as an entry of a folder that is in
- * them, by one name that leads neither up nor through a link nor into another mount, and stays the same file from then on
- * since it is held by a descriptor. What is open is opened again from that descriptor, and only regular files and folders
- * are.
+ * them, by one name that leads neither up nor through a link nor into another mount, and stays the same file from then on:
+ * a descriptor holds it, or it is found again by its handle or by such names and compared ({@link InodeDescriptors}). What
+ * is open is opened again from that descriptor, and only regular files and folders are.
  *
  * <p>Thread-safe.
  */
@@ -49,12 +49,14 @@ final class FsExport implements AutoCloseable {
 
     private volatile int minor;
 
-    private FsExport(String name, FsSettings settings, int maxInodes, Fd rootFolder, Fd rootPath, FsThread thread) {
+    private FsExport(
+            String name, FsSettings settings, int maxDescriptors, Fd rootFolder, Fd rootPath, FsThread thread) {
         this.name = name;
         this.settings = settings;
         this.rootFolder = rootFolder;
         readOnly = settings.readOnly();
-        inodes = new InodeTable(maxInodes, rootPath, FileKey.of(thread.statx), thread.statusMode());
+        InodeDescriptors descriptors = new InodeDescriptors(maxDescriptors, rootFolder.raw(), settings.fileHandles());
+        inodes = new InodeTable(settings.maxInodes(), descriptors, rootPath, Inode.Identity.of(thread.statx));
         handles = new SlotTable<>(settings.maxHandles());
         attributes = new Attributes(
                 settings.users(),
@@ -70,10 +72,10 @@ final class FsExport implements AutoCloseable {
     /**
      * Opens the folder.
      *
-     * @param maxInodes the most files that the guest may know
+     * @param maxDescriptors how many files that the guest knows stay open
      * @throws IOException where it is none
      */
-    static FsExport open(String name, FsSettings settings, int maxInodes) throws IOException {
+    static FsExport open(String name, FsSettings settings, int maxDescriptors) throws IOException {
         Fd folder = FileIo.open(settings.path(), FileIo.O_RDONLY | FileIo.O_DIRECTORY, 0);
         try {
             FsThread thread = FsThread.current();
@@ -82,7 +84,7 @@ final class FsExport implements AutoCloseable {
                 throw new LinuxException("statx", settings.path().toString(), -error);
             }
             Fd path = FileIo.open(settings.path(), FileIo.O_PATH | FileIo.O_DIRECTORY, 0);
-            return new FsExport(name, settings, maxInodes, folder, path, thread);
+            return new FsExport(name, settings, maxDescriptors, folder, path, thread);
         } catch (IOException | RuntimeException e) {
             folder.close();
             throw e;
@@ -149,6 +151,21 @@ final class FsExport implements AutoCloseable {
 
     // ---- what the guest holds ----
 
+    /**
+     * A file by its number with a descriptor of it, the caller's until {@link Inode#letGo}; null where it is not to be had:
+     * {@link FsThread#missing} says why.
+     */
+    @Nullable
+    Inode pin(FsThread thread, long nodeId) {
+        Inode inode = inodes.hold(nodeId);
+        int raw = inode == null ? -Errno.ESTALE : inode.pin(thread);
+        if (inode != null && raw < 0) {
+            inode.release();
+        }
+        thread.missing = Math.min(0, raw);
+        return raw < 0 ? null : inode;
+    }
+
     /** An open file or folder, held for the caller; null where the guest has none by that number. */
     @Nullable
     Handle handle(long id, boolean folder) {
@@ -183,8 +200,15 @@ final class FsExport implements AutoCloseable {
             }
             return -Errno.EBADF;
         }
-        handles.put(new Handle(id, fd, inode, flags));
+        handles.put(newHandle(id, fd, inode, flags));
         return id;
+    }
+
+    /** An open file whose inode was held for it. */
+    Handle newHandle(long id, Fd fd, Inode inode, int flags) {
+        // What has lost its name at the host can be found again by its handle alone.
+        boolean pinned = !inodes.descriptors().byHandle() && inode.pinOpen() >= 0;
+        return new Handle(id, fd, inode, pinned, flags);
     }
 
     /** Takes at the host the locks that came with the guest, now or as soon as they are free. */
@@ -198,7 +222,8 @@ final class FsExport implements AutoCloseable {
         FsThread thread = FsThread.current();
         AtomicBoolean all = new AtomicBoolean(true);
         inodes.forEach(inode -> {
-            if (!inode.locks().takeDue(thread)) {
+            FileLocks locks = inode.locksIfAny();
+            if (locks != null && !locks.takeDue(thread)) {
                 all.set(false);
             }
         });

@@ -18,8 +18,10 @@ import java.nio.file.Path;
  * @param xattr which extended attributes the guest has
  * @param users the guest's users on the host
  * @param groups the guest's groups on the host
- * @param maxInodes the most files that the guest may know at a time, each a descriptor of this process
+ * @param maxInodes the most files that the guest may know at a time
  * @param maxHandles the most that it may have open
+ * @param maxDescriptors how many files that the guest knows and does not have open are held by a descriptor
+ * @param fileHandles whether files are found again by the host's file handles, where it has them
  * @param export the user's name for what is exported, the same on every host that reaches it; empty to derive one
  */
 record FsSettings(
@@ -35,6 +37,8 @@ record FsSettings(
         IdMap groups,
         int maxInodes,
         int maxHandles,
+        int maxDescriptors,
+        boolean fileHandles,
         String export) {
     static final int MAX_QUEUES = 64;
     static final int MAX_TAG_BYTES = 36;
@@ -74,6 +78,10 @@ record FsSettings(
         }
         if (maxHandles < 1 || maxHandles > MAX_FILES) {
             throw new IllegalArgumentException("max-handles: %d is not in 1..%d".formatted(maxHandles, MAX_FILES));
+        }
+        if (maxDescriptors < 1 || maxDescriptors > MAX_FILES) {
+            throw new IllegalArgumentException(
+                    "max-descriptors: %d is not in 1..%d".formatted(maxDescriptors, MAX_FILES));
         }
         if (export.length() > MAX_EXPORT_CHARACTERS || export.chars().anyMatch(Character::isISOControl)) {
             throw new IllegalArgumentException(

@@ -1,5 +1,6 @@
 package io.fairlead.devices.fs;
 
+import io.fairlead.linux.FileHandles;
 import io.fairlead.linux.FolderIo;
 import io.fairlead.linux.ThreadIdentity;
 import io.fairlead.virtio.DescriptorChain;
@@ -24,6 +25,9 @@ final class FsThread {
     static final int MAX_OUT_BYTES = Fuse.OutHeader.BYTES + MAX_XATTR_BYTES;
 
     static final int MAX_NAME_BYTES = 255;
+
+    /** With the NUL at its end. */
+    static final int MAX_PATH_BYTES = 4096;
 
     static final ValueLayout.OfInt LE_INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     static final ValueLayout.OfLong LE_LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -54,6 +58,15 @@ final class FsThread {
     /** Small structures: times, offsets. */
     final MemorySegment small = arena.allocate(FolderIo.STATFS_BYTES, Long.BYTES);
 
+    /** {@code struct file_handle}. */
+    final MemorySegment handle = arena.allocate(FileHandles.MAX_BYTES, Long.BYTES);
+
+    /** {@code struct statx}, where a file is looked at only to see that it is the right one. */
+    final MemorySegment check = arena.allocate(FolderIo.STATX_BYTES, Long.BYTES);
+
+    /** A path of the host's. */
+    private final MemorySegment hostPath = arena.allocate(MAX_PATH_BYTES);
+
     private final MemorySegment empty = arena.allocateFrom("");
     private final MemorySegment path = arena.allocate(PROC.length + DIGITS + 1L);
 
@@ -62,6 +75,9 @@ final class FsThread {
 
     /** Bytes of the answer's body that the guest has room for. */
     int outRoom;
+
+    /** Why a file could not be had, a negative error number: of the last {@link FsExport#pin} that gave none. */
+    int missing;
 
     /** The chain of the request, for data that goes straight between file and guest. */
     DescriptorChain chain;
@@ -208,12 +224,27 @@ final class FsThread {
 
     /** Fills {@link #statx} with what a descriptor's file is now; 0 or a negative error number. */
     int status(int raw) {
+        return status(raw, statx);
+    }
+
+    /** Fills a {@code struct statx} with what a descriptor's file is now; 0 or a negative error number. */
+    int status(int raw, MemorySegment target) {
         return FolderIo.statx(
                 raw,
                 empty.address(),
                 FolderIo.AT_EMPTY_PATH,
                 FolderIo.STATX_BASIC_STATS | FolderIo.STATX_BTIME,
-                statx.address());
+                target.address());
+    }
+
+    /** Host address of a name with a NUL behind it, until the next call; 0 where it is too long for any. */
+    long terminated(byte[] name) {
+        if (name.length >= MAX_PATH_BYTES) {
+            return 0;
+        }
+        MemorySegment.copy(MemorySegment.ofArray(name), 0, hostPath, 0, name.length);
+        hostPath.set(ValueLayout.JAVA_BYTE, name.length, (byte) 0);
+        return hostPath.address();
     }
 
     /** {@code st_mode} of {@link #statx}. */

@@ -21,11 +21,12 @@ import java.util.Map;
 public final class FsType implements SoftwareType {
     /** The attributes that a shared file system has. */
     public static final String ATTRIBUTES = "path, tag, queues, read-only, cache, locks, xattr, uid-map, gid-map,"
-            + " max-inodes, max-handles, export, " + RingSettings.ATTRIBUTES;
+            + " max-inodes, max-handles, max-descriptors, file-handles, export, " + RingSettings.ATTRIBUTES;
 
     private static final int QUEUE_SIZE = 1024;
     private static final int MAX_INODES = 1 << 20;
     private static final int MAX_HANDLES = 1 << 16;
+    private static final int MAX_DESCRIPTORS = 1 << 13;
 
     private static final Map<String, String> DEFAULTS = Map.ofEntries(
             Map.entry("queues", "1"),
@@ -37,6 +38,8 @@ public final class FsType implements SoftwareType {
             Map.entry("gid-map", ""),
             Map.entry("max-inodes", Integer.toString(MAX_INODES)),
             Map.entry("max-handles", Integer.toString(MAX_HANDLES)),
+            Map.entry("max-descriptors", Integer.toString(MAX_DESCRIPTORS)),
+            Map.entry("file-handles", "on"),
             Map.entry("export", ""));
 
     /** Knows the type; has no state. */
@@ -111,6 +114,8 @@ public final class FsType implements SoftwareType {
                 IdMap.parse("gid-map", value(all, "gid-map")),
                 AttributeValue.positive("max-inodes", value(all, "max-inodes")),
                 AttributeValue.positive("max-handles", value(all, "max-handles")),
+                AttributeValue.positive("max-descriptors", value(all, "max-descriptors")),
+                AttributeValue.onOrOff("file-handles", value(all, "file-handles")),
                 value(all, "export"));
     }
 

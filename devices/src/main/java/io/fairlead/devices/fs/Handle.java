@@ -6,6 +6,8 @@ import io.fairlead.linux.FileIo;
 /** A file or folder that the guest has open. Holds its inode. */
 final class Handle extends Counted {
     private final Inode inode;
+    private final Fd fd;
+    private final boolean pinned;
     private final int flags;
 
     /** Where a folder's descriptor stands, or -1 where that is not known. Under this object's lock. */
@@ -18,17 +20,26 @@ final class Handle extends Counted {
     boolean wholeLockDue;
 
     /**
+     * @param fd the handle's from now on
      * @param inode held for the handle
+     * @param pinned whether the inode's descriptor was pinned for the handle
      * @param flags that it was opened with
      */
-    Handle(long id, Fd fd, Inode inode, int flags) {
-        super(id, fd);
+    Handle(long id, Fd fd, Inode inode, boolean pinned, int flags) {
+        super(id);
         this.inode = inode;
+        this.fd = fd;
+        this.pinned = pinned;
         this.flags = flags;
     }
 
     Inode inode() {
         return inode;
+    }
+
+    /** The descriptor's number, valid for whoever holds this. */
+    int raw() {
+        return fd.raw();
     }
 
     int flags() {
@@ -45,6 +56,10 @@ final class Handle extends Counted {
 
     @Override
     void ended() {
+        fd.close();
+        if (pinned) {
+            inode.unpin();
+        }
         inode.release();
     }
 }

@@ -139,7 +139,8 @@ final class LockOperations {
 
     /** A process closed a descriptor: its locks on the file's ranges go. */
     void flushed(Inode inode, long owner) {
-        if (inode.locks().drop(owner)) {
+        FileLocks locks = inode.locksIfAny();
+        if (locks != null && locks.drop(owner)) {
             export.waits().retry();
         }
     }

@@ -4,6 +4,7 @@ import io.fairlead.linux.Errno;
 import io.fairlead.linux.FileIo;
 import io.fairlead.linux.FolderIo;
 import io.fairlead.linux.ThreadIdentity;
+import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,49 +19,87 @@ final class NameOperations {
     private static final long WHITEOUT = 0;
 
     private final FsExport export;
+    private final Places places;
     private final boolean root;
 
     NameOperations(FsExport export) {
         this.export = export;
+        places = new Places(export.inodes());
         root = export.isRoot();
     }
 
     int lookup(FsThread thread) {
-        if (thread.nameBytes(0) < 0) {
+        int length = thread.nameBytes(0);
+        if (length < 0) {
             return -Errno.EINVAL;
         }
-        Inode folder = export.inodes().hold(thread.nodeId());
+        Inode folder = export.pin(thread, thread.nodeId());
         if (folder == null) {
-            return -Errno.ESTALE;
+            return thread.missing;
         }
         try {
-            return find(thread, folder, thread.address(0), 0);
+            return find(thread, folder, 0, length, true);
         } finally {
-            folder.release();
+            folder.letGo();
         }
+    }
+
+    /** Finds the entry of a folder by a name of the request that was checked, and writes what LOOKUP answers. */
+    private int find(FsThread thread, Inode folder, int nameOffset, int nameBytes, boolean mayBeKnown) {
+        long at = Fuse.InHeader.BYTES + nameOffset;
+        return find(thread, folder, folder.raw(), thread.in, at, nameBytes, mayBeKnown, 0);
     }
 
     /**
      * Finds the entry of a folder and counts the lookup.
      *
-     * @param name host address of a name that was checked
+     * @param folderRaw a descriptor of the folder
+     * @param holder has a name that was checked, with a NUL behind it, at {@code nameAt}
+     * @param mayBeKnown whether it is worthwhile to look first whether the guest knows the file
      * @param offset in the body, where its {@code struct fuse_entry_out} is written
      */
-    int find(FsThread thread, Inode folder, long name, int offset) {
-        int raw = FolderIo.openat2(folder.raw(), name, FileIo.O_PATH | FileIo.O_NOFOLLOW, 0, FsExport.ONE_NAME);
-        return raw < 0 ? raw : enter(thread, raw, offset);
+    int find(
+            FsThread thread,
+            Inode folder,
+            int folderRaw,
+            MemorySegment holder,
+            long nameAt,
+            int nameBytes,
+            boolean mayBeKnown,
+            int offset) {
+        long name = holder.address() + nameAt;
+        if (mayBeKnown) {
+            int error = FolderIo.statx(
+                    folderRaw,
+                    name,
+                    FolderIo.AT_SYMLINK_NOFOLLOW | FolderIo.AT_NO_AUTOMOUNT,
+                    FolderIo.STATX_BASIC_STATS | FolderIo.STATX_BTIME,
+                    thread.statx.address());
+            if (error < 0) {
+                return error;
+            }
+            boolean mounted =
+                    (thread.statusLong(FolderIo.STATX_OFFSET_ATTRIBUTES) & FolderIo.STATX_ATTR_MOUNT_ROOT) != 0;
+            long id = mounted ? 0 : export.inodes().again(thread, folder, holder, nameAt, nameBytes);
+            if (id > 0) {
+                return export.attributes().entry(thread, offset, id);
+            }
+        }
+        int raw = FolderIo.openat2(folderRaw, name, FileIo.O_PATH | FileIo.O_NOFOLLOW, 0, FsExport.ONE_NAME);
+        return raw < 0 ? raw : enter(thread, raw, folder, holder, nameAt, nameBytes, offset);
     }
 
     /** Takes a file in whose O_PATH descriptor is given away, and writes its entry. */
-    int enter(FsThread thread, int raw, int offset) {
+    private int enter(
+            FsThread thread, int raw, Inode folder, MemorySegment holder, long nameAt, int nameBytes, int offset) {
         int error = thread.status(raw);
         if (error < 0) {
             FileIo.close(raw);
             return error;
         }
-        long id = export.inodes().remember(raw, FileKey.of(thread.statx), thread.statusMode());
+        long id = export.inodes().remember(thread, raw, folder, holder, nameAt, nameBytes);
         if (id < 0) {
-            export.tellFull("files (max-inodes, or the limit of open files of the process)");
+            export.tellFull("files (max-inodes=%d)".formatted(export.settings().maxInodes()));
             return (int) id;
         }
         return export.attributes().entry(thread, offset, id);
@@ -109,7 +148,7 @@ final class NameOperations {
         if (type == FolderIo.S_IFDIR || type == FolderIo.S_IFLNK) {
             return -Errno.EINVAL;
         }
-        return make(thread, Fuse.OP_MKNOD, thread.address(Fuse.MknodIn.BYTES), mode, Fuse.MknodIn.UMASK);
+        return make(thread, Fuse.OP_MKNOD, Fuse.MknodIn.BYTES, mode, Fuse.MknodIn.UMASK);
     }
 
     int makeFolder(FsThread thread) {
@@ -117,7 +156,7 @@ final class NameOperations {
             return -Errno.EINVAL;
         }
         int mode = thread.argument(Fuse.MkdirIn.MODE);
-        return make(thread, Fuse.OP_MKDIR, thread.address(Fuse.MkdirIn.BYTES), mode, Fuse.MkdirIn.UMASK);
+        return make(thread, Fuse.OP_MKDIR, Fuse.MkdirIn.BYTES, mode, Fuse.MkdirIn.UMASK);
     }
 
     int makeLink(FsThread thread) {
@@ -126,15 +165,16 @@ final class NameOperations {
         if (target < 1) {
             return length < 0 ? -Errno.EINVAL : -Errno.ENOENT;
         }
-        return make(thread, Fuse.OP_SYMLINK, thread.address(0), length, -1);
+        return make(thread, Fuse.OP_SYMLINK, 0, length, -1);
     }
 
-    private int make(FsThread thread, int opcode, long name, int modeOrLength, int umaskOffset) {
-        Inode folder = export.inodes().hold(thread.nodeId());
+    private int make(FsThread thread, int opcode, int nameOffset, int modeOrLength, int umaskOffset) {
+        Inode folder = export.pin(thread, thread.nodeId());
         if (folder == null) {
-            return -Errno.ESTALE;
+            return thread.missing;
         }
         try {
+            long name = thread.address(nameOffset);
             int error = guest(thread, umaskOffset < 0 ? 0 : thread.argument(umaskOffset));
             try {
                 if (error == 0) {
@@ -147,9 +187,9 @@ final class NameOperations {
             } finally {
                 self();
             }
-            return error < 0 ? error : find(thread, folder, name, 0);
+            return error < 0 ? error : find(thread, folder, nameOffset, thread.nameBytes(nameOffset), false);
         } finally {
-            folder.release();
+            folder.letGo();
         }
     }
 
@@ -157,9 +197,9 @@ final class NameOperations {
         if (!thread.has(Fuse.CreateIn.BYTES) || thread.nameBytes(Fuse.CreateIn.BYTES) < 0) {
             return -Errno.EINVAL;
         }
-        Inode folder = export.inodes().hold(thread.nodeId());
+        Inode folder = export.pin(thread, thread.nodeId());
         if (folder == null) {
-            return -Errno.ESTALE;
+            return thread.missing;
         }
         try {
             int asked = thread.argument(Fuse.CreateIn.FLAGS);
@@ -176,18 +216,21 @@ final class NameOperations {
                 self();
             }
             if (raw == -Errno.EEXIST && (asked & FileIo.O_EXCL) == 0) {
-                return openExisting(thread, folder, name, flags);
+                return openExisting(thread, folder, flags);
             }
-            return raw < 0 ? raw : created(thread, raw, flags);
+            return raw < 0 ? raw : created(thread, raw, folder, flags);
         } finally {
-            folder.release();
+            folder.letGo();
         }
     }
 
     /** Takes in a file that was just made and opened, which may have lost its name meanwhile. */
-    private int created(FsThread thread, int raw, int flags) {
+    private int created(FsThread thread, int raw, Inode folder, int flags) {
         int path = FolderIo.open(thread.path(raw), FileIo.O_PATH);
-        int entry = path < 0 ? path : enter(thread, path, 0);
+        long nameAt = Fuse.InHeader.BYTES + Fuse.CreateIn.BYTES;
+        int entry = path < 0
+                ? path
+                : enter(thread, path, folder, thread.in, nameAt, thread.nameBytes(Fuse.CreateIn.BYTES), 0);
         if (entry < 0) {
             FileIo.close(raw);
             return entry;
@@ -195,16 +238,16 @@ final class NameOperations {
         return opened(thread, raw, flags);
     }
 
-    private int openExisting(FsThread thread, Inode folder, long name, int flags) {
-        int entry = find(thread, folder, name, 0);
+    private int openExisting(FsThread thread, Inode folder, int flags) {
+        int entry = find(thread, folder, Fuse.CreateIn.BYTES, thread.nameBytes(Fuse.CreateIn.BYTES), true);
         if (entry < 0) {
             return entry;
         }
         long id = entryId(thread);
-        Inode inode = export.inodes().hold(id);
-        int raw = inode == null ? -Errno.ESTALE : FileOperations.open(thread, inode, flags);
+        Inode inode = export.pin(thread, id);
+        int raw = inode == null ? thread.missing : FileOperations.open(thread, inode, flags);
         if (inode != null) {
-            inode.release();
+            inode.letGo();
         }
         if (raw < 0) {
             export.inodes().forget(id, 1);
@@ -240,25 +283,30 @@ final class NameOperations {
         if (!thread.has(Fuse.LinkIn.BYTES) || thread.nameBytes(Fuse.LinkIn.BYTES) < 0) {
             return -Errno.EINVAL;
         }
-        Inode folder = export.inodes().hold(thread.nodeId());
-        Inode old = export.inodes().hold(thread.longArgument(Fuse.LinkIn.OLDNODEID));
+        Inode folder = export.pin(thread, thread.nodeId());
+        if (folder == null) {
+            return thread.missing;
+        }
+        Inode old = export.pin(thread, thread.longArgument(Fuse.LinkIn.OLDNODEID));
         try {
-            if (folder == null || old == null) {
-                return -Errno.ESTALE;
+            if (old == null) {
+                return thread.missing;
             }
             long name = thread.address(Fuse.LinkIn.BYTES);
             int error = FolderIo.linkat(
                     FolderIo.AT_FDCWD, thread.path(old.raw()), folder.raw(), name, FolderIo.AT_SYMLINK_FOLLOW);
-            return error < 0 ? error : find(thread, folder, name, 0);
+            return error < 0
+                    ? error
+                    : find(thread, folder, Fuse.LinkIn.BYTES, thread.nameBytes(Fuse.LinkIn.BYTES), true);
         } finally {
-            release(folder);
-            release(old);
+            folder.letGo();
+            letGo(old);
         }
     }
 
-    private static void release(@Nullable Inode inode) {
+    private static void letGo(@Nullable Inode inode) {
         if (inode != null) {
-            inode.release();
+            inode.letGo();
         }
     }
 
@@ -276,31 +324,47 @@ final class NameOperations {
         if ((flags & ~(FolderIo.RENAME_NOREPLACE | FolderIo.RENAME_EXCHANGE)) != 0) {
             return -Errno.EINVAL;
         }
-        Inode from = export.inodes().hold(thread.nodeId());
-        Inode to = export.inodes().hold(thread.longArgument(Fuse.RenameIn.NEWDIR));
-        try {
-            return from == null || to == null
-                    ? -Errno.ESTALE
-                    : FolderIo.renameat2(
-                            from.raw(), thread.address(arguments), to.raw(), thread.address(newOffset), flags);
-        } finally {
-            release(from);
-            release(to);
+        Inode from = export.pin(thread, thread.nodeId());
+        if (from == null) {
+            return thread.missing;
         }
+        Inode to = export.pin(thread, thread.longArgument(Fuse.RenameIn.NEWDIR));
+        try {
+            return to == null ? thread.missing : rename(thread, from, arguments, to, newOffset, flags);
+        } finally {
+            from.letGo();
+            letGo(to);
+        }
+    }
+
+    private int rename(FsThread thread, Inode from, int oldOffset, Inode to, int newOffset, int flags) {
+        if (flags != FolderIo.RENAME_NOREPLACE) {
+            places.leaving(thread, to, newOffset);
+        }
+        int error =
+                FolderIo.renameat2(from.raw(), thread.address(oldOffset), to.raw(), thread.address(newOffset), flags);
+        if (error == 0) {
+            places.moved(thread, to, newOffset);
+            if ((flags & FolderIo.RENAME_EXCHANGE) != 0) {
+                places.moved(thread, from, oldOffset);
+            }
+        }
+        return error;
     }
 
     int remove(FsThread thread, int flags) {
         if (thread.nameBytes(0) < 0) {
             return -Errno.EINVAL;
         }
-        Inode folder = export.inodes().hold(thread.nodeId());
+        Inode folder = export.pin(thread, thread.nodeId());
         if (folder == null) {
-            return -Errno.ESTALE;
+            return thread.missing;
         }
         try {
+            places.leaving(thread, folder, 0);
             return FolderIo.unlinkat(folder.raw(), thread.address(0), flags);
         } finally {
-            folder.release();
+            folder.letGo();
         }
     }
 }

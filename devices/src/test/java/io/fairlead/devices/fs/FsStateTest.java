@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -29,6 +30,9 @@ class FsStateTest {
 
     @TempDir
     Path folder;
+
+    @TempDir
+    Path outside;
 
     private FuseClient client() throws Exception {
         return new FuseClient(folder, Map.of());
@@ -109,11 +113,74 @@ class FsStateTest {
             assertThatThrownBy(() -> destination.device.typeState(state)).isInstanceOf(StateMismatchException.class);
             assertThat(Fd.openCount()).isEqualTo(open);
             assertThat(destination.device.typeState()).isEqualTo(Octets.EMPTY);
-            Files.delete(folder.resolve("b"));
+            Files.move(folder.resolve("b"), outside.resolve("b"));
             assertThatThrownBy(source.device::typeState)
                     .isInstanceOf(IOException.class)
-                    .hasMessageContaining("/b (deleted)");
+                    .hasMessageContaining("/b)");
         }
+    }
+
+    @Test
+    void anotherFolderIsRefused() throws Exception {
+        try (FuseClient source = client().mount();
+                FuseClient destination = new FuseClient(outside, Map.of())) {
+            Octets state = source.device.typeState();
+            assertThatThrownBy(() -> destination.device.typeState(state))
+                    .isInstanceOf(StateMismatchException.class)
+                    .hasMessageContainingAll(outside.toString(), "another folder");
+        }
+    }
+
+    /** A file that is open and has no name any more is found by its handle. */
+    @Test
+    void aFileThatWasRemovedWhileItIsOpenGoesAlong() throws Exception {
+        long descriptors = Fd.openCount();
+        try (FuseClient source = client().mount();
+                FuseClient destination = client();
+                FuseClient withoutHandles = new FuseClient(folder, Map.of("file-handles", "off"))) {
+            Files.writeString(folder.resolve("kept"), "not for the guest");
+            FuseClient.Reply created = source.create(ROOT, "removed", FileIo.O_RDWR);
+            long file = created.nodeId();
+            long handle = FuseClient.createdHandle(created);
+            source.write(file, handle, 0, "nameless").ok();
+            byte[] removed = handle("removed");
+            source.call(Fuse.OP_UNLINK, ROOT, names("removed"), 0).ok();
+            Octets state = source.device.typeState();
+            assertThatThrownBy(() -> withoutHandles.device.typeState(state))
+                    .isInstanceOf(StateMismatchException.class)
+                    .hasMessageContainingAll("removed", "no name any more");
+            destination.device.typeState(state);
+            destination.guest.start(Feature.VERSION_1);
+            assertThat(destination.read(file, handle, 0, 100).text()).isEqualTo("nameless");
+            assertThat(destination
+                            .call(Fuse.OP_GETATTR, file, bytes(16), Fuse.AttrOut.BYTES)
+                            .ok()
+                            .getInt(Fuse.AttrOut.ATTR + Fuse.Attr.NLINK))
+                    .isZero();
+            // The handle of a file that has a name is none of those that a state may bring.
+            byte[] forged = replaced(state.toArray(), removed, handle("kept"));
+            assertThat(forged).isNotEqualTo(state.toArray());
+            assertThatThrownBy(() -> destination.device.typeState(Octets.of(forged)))
+                    .isInstanceOf(StateMismatchException.class)
+                    .hasMessageContaining("its file handle is another file's here");
+        }
+        assertThat(Fd.openCount()).isEqualTo(descriptors);
+    }
+
+    private byte[] handle(String name) throws IOException {
+        try (Fd fd = FileIo.open(folder.resolve(name), FileIo.O_RDONLY, 0)) {
+            return Objects.requireNonNull(InodeDescriptors.anyHandleOf(FsThread.current(), fd.raw()));
+        }
+    }
+
+    private static byte[] replaced(byte[] bytes, byte[] old, byte[] with) {
+        byte[] result = bytes.clone();
+        for (int at = 0; at + old.length <= bytes.length; at++) {
+            if (Arrays.equals(bytes, at, at + old.length, old, 0, old.length)) {
+                System.arraycopy(with, 0, result, at, with.length);
+            }
+        }
+        return result;
     }
 
     @Test

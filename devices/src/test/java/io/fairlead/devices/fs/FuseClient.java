@@ -1,11 +1,11 @@
 package io.fairlead.devices.fs;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import io.fairlead.devices.base.Guest;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoopGroup;
+import io.fairlead.virtio.DeviceFaultException;
 import io.fairlead.virtio.DriverQueue;
 import io.fairlead.virtio.Feature;
 import java.io.IOException;
@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * A guest that speaks FUSE by hand, one request at a time or several: what it sends is exactly what the test says. Errors
@@ -30,6 +31,8 @@ final class FuseClient implements AutoCloseable {
     private static final int SLOT_BYTES = 160 << 10;
     private static final int OUT_OFFSET = 80 << 10;
     private static final int SLOTS = 8;
+    private static final Duration PATIENCE = Duration.ofSeconds(20);
+    private static final long POLL_NANOS = 20_000;
 
     /** What the device answered. */
     record Reply(int error, ByteBuffer body) {
@@ -125,8 +128,20 @@ final class FuseClient implements AutoCloseable {
     /** Sends one that is not answered. */
     void tell(int queue, int opcode, long nodeId, ByteBuffer arguments) {
         long _ = send(queue, 0, opcode, nodeId, arguments, -1);
-        await().until(guest.queue(queue)::poll);
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (!poll(guest.queue(queue))) {
+            assertThat(System.nanoTime() - deadline).as("nanoseconds too late").isNegative();
+            LockSupport.parkNanos(POLL_NANOS);
+        }
         assertThat(guest.queue(queue).writtenBytes()).isZero();
+    }
+
+    private static boolean poll(DriverQueue driver) {
+        try {
+            return driver.poll();
+        } catch (DeviceFaultException e) {
+            throw new AssertionError(e);
+        }
     }
 
     private long slot(int slot) {
@@ -186,14 +201,18 @@ final class FuseClient implements AutoCloseable {
     /** Waits for the answer of the request in a slot; others that come first are kept. */
     Reply reply(int queue, int slot) {
         DriverQueue driver = guest.queue(queue);
-        await().pollInterval(Duration.ofNanos(50_000))
-                .atMost(Duration.ofSeconds(10))
-                .until(() -> {
-                    while (driver.poll()) {
-                        written[(int) driver.token()] = (int) driver.writtenBytes();
-                    }
-                    return written[slot] > 0;
-                });
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (written[slot] == 0) {
+            while (poll(driver)) {
+                written[(int) driver.token()] = (int) driver.writtenBytes();
+            }
+            if (written[slot] == 0) {
+                assertThat(System.nanoTime() - deadline)
+                        .as("nanoseconds too late")
+                        .isNegative();
+                LockSupport.parkNanos(POLL_NANOS);
+            }
+        }
         int writtenBytes = written[slot];
         written[slot] = 0;
         return answer(slot, writtenBytes);
