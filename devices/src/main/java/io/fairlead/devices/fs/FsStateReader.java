@@ -28,7 +28,7 @@ final class FsStateReader {
     private final Map<Long, Inode> forgotten = new HashMap<>();
 
     /** A file whose folder is known when all are read. */
-    private record Placed(Inode inode, long folder, byte[] name) {}
+    private record Placed(Inode inode, long folder) {}
 
     FsStateReader(String name, FsExport export) {
         this.name = name;
@@ -120,11 +120,12 @@ final class FsStateReader {
             all.add(readFile(in));
         }
         for (Placed placed : all) {
+            byte[] text = placed.inode.place().name();
             Inode folder = known(placed.folder);
             if (folder == null || folder == placed.inode || (folder != root && !folder.isFolder())) {
-                throw refused("%s is in no folder".formatted(shown(placed.name)));
+                throw refused("%s is in no folder".formatted(shown(text)));
             }
-            placed.inode.place(new Inode.Place(folder, placed.name));
+            placed.inode.place(new Inode.Place(folder, text));
         }
     }
 
@@ -145,7 +146,7 @@ final class FsStateReader {
         if (!taken || !isName(text)) {
             throw refused("%s: its number 0x%x cannot be had".formatted(shown(text), id));
         }
-        return new Placed(inode, folder, text);
+        return new Placed(inode, folder);
     }
 
     private static boolean isName(byte[] text) {

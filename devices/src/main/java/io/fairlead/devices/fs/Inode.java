@@ -40,13 +40,30 @@ final class Inode extends Counted {
         }
     }
 
-    /**
-     * Where a file was last seen.
-     *
-     * @param folder null for the root
-     * @param name one name, or a path of several from the root
-     */
-    record Place(@Nullable Inode folder, byte[] name) {}
+    /** Where a file was last seen. Immutable. */
+    static final class Place {
+        private final @Nullable Inode folder;
+        private final byte[] name;
+
+        /**
+         * @param folder null for the root
+         * @param name one name, or a path of several from the root; not copied
+         */
+        Place(@Nullable Inode folder, byte[] name) {
+            this.folder = folder;
+            this.name = name;
+        }
+
+        @Nullable
+        Inode folder() {
+            return folder;
+        }
+
+        /** Not to be changed. */
+        byte[] name() {
+            return name;
+        }
+    }
 
     private final Identity identity;
     private final InodeDescriptors descriptors;

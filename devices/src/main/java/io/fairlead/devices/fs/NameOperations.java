@@ -46,7 +46,7 @@ final class NameOperations {
 
     /** Finds the entry of a folder by a name of the request that was checked, and writes what LOOKUP answers. */
     private int find(FsThread thread, Inode folder, int nameOffset, int nameBytes, boolean mayBeKnown) {
-        long at = Fuse.InHeader.BYTES + nameOffset;
+        long at = (long) Fuse.InHeader.BYTES + nameOffset;
         return find(thread, folder, folder.raw(), thread.in, at, nameBytes, mayBeKnown, 0);
     }
 
@@ -227,7 +227,7 @@ final class NameOperations {
     /** Takes in a file that was just made and opened, which may have lost its name meanwhile. */
     private int created(FsThread thread, int raw, Inode folder, int flags) {
         int path = FolderIo.open(thread.path(raw), FileIo.O_PATH);
-        long nameAt = Fuse.InHeader.BYTES + Fuse.CreateIn.BYTES;
+        long nameAt = (long) Fuse.InHeader.BYTES + Fuse.CreateIn.BYTES;
         int entry = path < 0
                 ? path
                 : enter(thread, path, folder, thread.in, nameAt, thread.nameBytes(Fuse.CreateIn.BYTES), 0);

@@ -21,7 +21,7 @@ final class Places {
         if (inode == null) {
             return;
         }
-        long at = Fuse.InHeader.BYTES + nameOffset;
+        long at = (long) Fuse.InHeader.BYTES + nameOffset;
         inodes.seen(inode, folder, thread.in, at, thread.nameBytes(nameOffset));
         inode.release();
     }
