@@ -118,6 +118,20 @@ final class MigrationText {
                 report.path("transferredBytes").asLong() / MIB,
                 report.path("passes").asLong());
         report.path("marked").forEach(this::marked);
+        for (JsonNode device : report.path("away")) {
+            String problem = device.path("problem").asString("");
+            out.printf(
+                    Locale.ROOT,
+                    "%-18s %s: %s%n",
+                    "unplugged",
+                    device.path("device").asString(""),
+                    problem.isEmpty()
+                            ? String.format(
+                                    Locale.ROOT,
+                                    "back after %,d ms",
+                                    device.path("awayMillis").asLong())
+                            : problem);
+        }
         if (report.path("checkedBytes").asLong() > 0) {
             out.printf(
                     Locale.ROOT,

@@ -5,18 +5,22 @@ import io.fairlead.node.channel.Message;
 import io.fairlead.node.channel.NodeChannel;
 import io.fairlead.node.channel.RequestHandler;
 import io.fairlead.node.journal.MigrationJournal;
+import io.fairlead.node.journal.Step;
 import io.fairlead.node.memory.MemoryPiece;
 import io.fairlead.node.migration.DestinationMigration;
+import io.fairlead.node.migration.DeviceAway;
 import io.fairlead.node.migration.Kind;
 import io.fairlead.node.migration.MigrationPlan;
 import io.fairlead.node.migration.Outcome;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import tools.jackson.databind.node.JsonNodeFactory;
@@ -28,8 +32,25 @@ final class Arrivals implements RequestHandler {
 
     private static final Logger LOG = LoggerFactory.getLogger(Arrivals.class);
 
-    /** One migration to here. */
-    private record Arrival(String machine, DestinationMigration migration, NodeChannel channel) {}
+    /**
+     * One migration to here.
+     *
+     * @param channel of its source; null after a restart
+     */
+    private record Arrival(
+            NodeMachine machine,
+            DestinationMigration migration,
+            QemuDestination side,
+            @Nullable NodeChannel channel) {
+        /** Completed when nothing happens to the machine any more. */
+        CompletableFuture<?> ended() {
+            return migration
+                    .cleaned()
+                    .thenCompose(_ -> migration.step() == Step.RUNNING
+                            ? side.replugged().thenAccept(_ -> {})
+                            : CompletableFuture.completedFuture(null));
+        }
+    }
 
     private final Map<String, NodeMachine> machines;
     private final Path journals;
@@ -37,7 +58,9 @@ final class Arrivals implements RequestHandler {
     private final String listenHost;
     private final MachineLocks locks;
     private final Map<UUID, Arrival> arrivals = new ConcurrentHashMap<>();
-    private final Map<UUID, DestinationMigration> recovered = new ConcurrentHashMap<>();
+
+    /** By machine, of the last migration to here: the devices that it got again. */
+    private final Map<String, CompletableFuture<List<DeviceAway>>> replugged = new ConcurrentHashMap<>();
 
     Arrivals(
             Map<String, NodeMachine> machines,
@@ -61,13 +84,16 @@ final class Arrivals implements RequestHandler {
             return;
         }
         locks.take(machine.name(), "a migration that is taken up after a restart");
-        QemuDestination side = new QemuDestination(machine, certificates, listenHost);
+        QemuDestination side =
+                new QemuDestination(machine, Replugging.of(machine, journal.begun()), certificates, listenHost);
         if (!journal.last().isFinal()) {
             side.watchAgain();
         }
         boolean sameBoot = journal.begun().path("boot").asString("").equals(BootId.current());
         DestinationMigration migration = DestinationMigration.recover(journal, side, sameBoot);
-        recovered.put(journal.id(), migration);
+        Arrival arrival = new Arrival(machine, migration, side, null);
+        arrivals.put(journal.id(), arrival);
+        replugWhenRunning(arrival);
         var _ = migration
                 .decided()
                 .thenAccept(outcome -> LOG.warn(
@@ -78,7 +104,16 @@ final class Arrivals implements RequestHandler {
             } catch (IOException e) {
                 LOG.error("machine {}: its devices are not served: {}", machine.name(), e.getMessage());
             }
-            locks.give(machine.name());
+        });
+        var _ = arrival.ended().thenRun(() -> locks.give(machine.name()));
+    }
+
+    private void replugWhenRunning(Arrival arrival) {
+        replugged.put(arrival.machine().name(), arrival.side().replugged());
+        var _ = arrival.migration().decided().thenAccept(outcome -> {
+            if (outcome.step() == Step.RUNNING) {
+                arrival.side().replug();
+            }
         });
     }
 
@@ -106,11 +141,17 @@ final class Arrivals implements RequestHandler {
                 yield Message.of(Kind.SETTLED);
             }
             case Kind.FORGET -> {
-                DestinationMigration migration = migration(request);
-                migration.forget();
-                forget(id(request));
+                Arrival arrival = arrival(request);
+                UUID id = id(request);
+                if (!arrival.migration().step().isFinal()) {
+                    throw new IOException("the migration is %s and cannot be forgotten"
+                            .formatted(arrival.migration().step()));
+                }
+                // Until then a process that follows has to know which devices the machine still lacks.
+                var _ = arrival.ended().thenRun(() -> forget(id, arrival));
                 yield Message.of(Kind.FORGET);
             }
+            case Kind.REPLUGGED -> replugged(machine(request));
             default -> throw new IOException("this node does not know the request '" + request.kind() + "'");
         };
     }
@@ -140,14 +181,36 @@ final class Arrivals implements RequestHandler {
         }
     }
 
-    private DestinationMigration migration(Message request) throws IOException {
+    private Arrival arrival(Message request) throws IOException {
         UUID id = id(request);
         Arrival arrival = arrivals.get(id);
-        DestinationMigration migration = arrival != null ? arrival.migration() : recovered.get(id);
-        if (migration == null) {
+        if (arrival == null) {
             throw new IOException("the destination's node knows no migration " + id);
         }
-        return migration;
+        return arrival;
+    }
+
+    private DestinationMigration migration(Message request) throws IOException {
+        return arrival(request).migration();
+    }
+
+    private Message replugged(NodeMachine machine) throws IOException {
+        CompletableFuture<List<DeviceAway>> ended = replugged.get(machine.name());
+        Message answer = Message.of(Kind.REPLUGGED);
+        if (ended != null) {
+            try {
+                for (DeviceAway device : ended.get()) {
+                    answer.fields()
+                            .withArray("devices")
+                            .addObject()
+                            .put("device", device.device())
+                            .put("problem", device.problem());
+                }
+            } catch (ExecutionException | InterruptedException e) {
+                throw new IOException("no answer: " + e.getMessage(), e);
+            }
+        }
+        return answer;
     }
 
     private Message prepare(NodeChannel channel, Message request) throws IOException {
@@ -155,44 +218,56 @@ final class Arrivals implements RequestHandler {
         UUID id = id(request);
         MigrationPlan plan = MigrationPlan.of(request);
         locks.take(machine.name(), "a migration from node " + channel.peer().node());
-        DestinationMigration migration;
+        Arrival arrival;
         try {
-            forgetOld(machine.name());
+            forgetOld(machine);
             ObjectNode begun = JsonNodeFactory.instance.objectNode();
             begun.put("role", DESTINATION);
             begun.put("machine", machine.name());
             begun.put("boot", BootId.current());
             begun.put("source", channel.peer().node());
-            migration = DestinationMigration.begin(
-                    MigrationJournal.begin(journals, id, begun),
-                    new QemuDestination(machine, certificates, listenHost));
+            Replugging replugging = Replugging.of(machine, request.fields());
+            replugging.names().forEach(begun.putArray("replugged")::add);
+            QemuDestination side = new QemuDestination(machine, replugging, certificates, listenHost);
+            arrival = new Arrival(
+                    machine,
+                    DestinationMigration.begin(MigrationJournal.begin(journals, id, begun), side),
+                    side,
+                    channel);
         } catch (IOException | RuntimeException e) {
             locks.give(machine.name());
             throw e;
         }
-        arrivals.put(id, new Arrival(machine.name(), migration, channel));
-        var _ = migration.cleaned().thenRun(() -> locks.give(machine.name()));
+        arrivals.put(id, arrival);
+        replugWhenRunning(arrival);
+        var _ = arrival.ended().thenRun(() -> locks.give(machine.name()));
         if (!channel.isOpen()) {
-            migration.channelEnded(new IOException("it was closed at once"));
+            arrival.migration().channelEnded(new IOException("it was closed at once"));
         }
-        int port = migration.listen(plan, request.blobs());
+        int port = arrival.migration().listen(plan, request.blobs());
         return Message.of(Kind.PREPARE).with("port", port);
     }
 
     /** What ended long ago, and whose source never said that it will not ask again. */
-    private void forgetOld(String machine) throws IOException {
-        for (Map.Entry<UUID, Arrival> entry : arrivals.entrySet()) {
-            Arrival old = entry.getValue();
-            if (old.machine().equals(machine) && old.migration().step().isFinal()) {
-                old.migration().forget();
-                forget(entry.getKey());
+    private void forgetOld(NodeMachine machine) {
+        arrivals.forEach((id, old) -> {
+            if (old.machine() == machine && old.migration().step().isFinal()) {
+                forget(id, old);
             }
-        }
+        });
     }
 
-    private void forget(UUID id) {
+    private void forget(UUID id, Arrival arrival) {
+        try {
+            arrival.migration().forget();
+        } catch (IOException e) {
+            LOG.warn(
+                    "machine {}: the journal of migration {} stays: {}",
+                    arrival.machine().name(),
+                    id,
+                    e.getMessage());
+        }
         arrivals.remove(id);
-        recovered.remove(id);
     }
 
     @Override

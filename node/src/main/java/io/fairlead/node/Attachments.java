@@ -4,17 +4,13 @@ import io.fairlead.node.journal.DurableFile;
 import io.fairlead.qemu.GuestHoldsException;
 import io.fairlead.qemu.HotPlug;
 import io.fairlead.qemu.Qmp;
-import io.fairlead.vdpa.VdpaDevice;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -25,10 +21,8 @@ import tools.jackson.databind.node.ObjectNode;
  * that is started again serves it again. Thread-safe: a machine has one change at a time.
  */
 final class Attachments {
-    private static final Logger LOG = LoggerFactory.getLogger(Attachments.class);
     private static final JsonMapper JSON = new JsonMapper();
     private static final String SUFFIX = ".json";
-    private static final int POLL_MILLIS = 10;
 
     private final Map<String, NodeMachine> machines;
     private final Path folder;
@@ -103,7 +97,7 @@ final class Attachments {
                     discard(device);
                 }
             }
-            if (!awaitDriver(device.device(), guestTimeout)) {
+            if (!device.awaitDriver(guestTimeout)) {
                 giveUp(machine, qmp, device, guestTimeout);
             }
         } finally {
@@ -162,24 +156,6 @@ final class Attachments {
         device.unserve();
         maker.remove(device);
         Files.deleteIfExists(file(device.name()));
-    }
-
-    /** Not every front-end tells the driver's status; a queue that runs is the sign of all. */
-    private static boolean awaitDriver(VdpaDevice device, Duration timeout) throws IOException {
-        long end = System.nanoTime() + timeout.toNanos();
-        while (IntStream.range(0, device.queueCount()).noneMatch(device::queueReady)) {
-            if (System.nanoTime() > end) {
-                return false;
-            }
-            try {
-                Thread.sleep(POLL_MILLIS);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                throw new IOException("interrupted", e);
-            }
-        }
-        LOG.info("{}: the guest's driver has taken it", device.name());
-        return true;
     }
 
     private NodeMachine machine(String name) {

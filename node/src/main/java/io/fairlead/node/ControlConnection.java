@@ -2,6 +2,7 @@ package io.fairlead.node;
 
 import io.fairlead.linux.Fd;
 import io.fairlead.linux.UnixSocket;
+import io.fairlead.node.migration.DeviceAway;
 import io.fairlead.node.migration.DeviceMarks;
 import io.fairlead.node.migration.MigrationPlan;
 import io.fairlead.node.migration.MigrationReport;
@@ -255,6 +256,13 @@ final class ControlConnection implements MigrationWatcher {
             // Null: not known.
             device.put("pages", marks.pages().isEmpty() ? null : marks.pages().getAsLong());
             device.put("bytes", marks.bytes().isEmpty() ? null : marks.bytes().getAsLong());
+        }
+        for (DeviceAway away : report.away()) {
+            body.withArray("away")
+                    .addObject()
+                    .put("device", away.device())
+                    .put("awayMillis", away.awayMillis())
+                    .put("problem", away.problem());
         }
         send(node);
     }

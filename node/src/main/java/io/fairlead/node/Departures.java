@@ -6,6 +6,7 @@ import io.fairlead.node.channel.Message;
 import io.fairlead.node.channel.Peer;
 import io.fairlead.node.channel.RequestHandler;
 import io.fairlead.node.journal.MigrationJournal;
+import io.fairlead.node.migration.DeviceAway;
 import io.fairlead.node.migration.Kind;
 import io.fairlead.node.migration.MigrationListener;
 import io.fairlead.node.migration.MigrationPlan;
@@ -16,6 +17,9 @@ import io.fairlead.node.tls.NodeCertificates;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -23,6 +27,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReference;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -116,7 +121,8 @@ final class Departures implements AutoCloseable {
             if (takenBack.isDone()) {
                 throw new IOException("machine %s stays: %s".formatted(machineName, takenBack.join()));
             }
-            QemuSource side = new QemuSource(machine, certificates.folder());
+            Replugging replugging = new Replugging(machine, check.replugged());
+            QemuSource side = new QemuSource(machine, replugging, certificates.folder());
             side.connect();
             ObjectNode begun = JsonNodeFactory.instance.objectNode();
             begun.put("role", SOURCE);
@@ -124,6 +130,7 @@ final class Departures implements AutoCloseable {
             begun.put("boot", BootId.current());
             begun.put("to", to.toString());
             begun.put("keepSource", plan.keepSource());
+            replugging.names().forEach(begun.putArray("replugged")::add);
             SourceMigration migration = new SourceMigration(
                     machineName, plan, MigrationJournal.begin(journals, UUID.randomUUID(), begun), side, link, watcher);
             running.put(machineName, migration);
@@ -134,7 +141,8 @@ final class Departures implements AutoCloseable {
             AtomicReference<Phase> ended = new AtomicReference<>();
             Thread progress = Thread.ofVirtual().start(() -> showProgress(side, watcher, ended));
             try {
-                return migration.run(peer, link.host(), here.blobs(), check.mayFreeze());
+                MigrationReport report = migration.run(peer, link.host(), check.moving(here), check.mayFreeze());
+                return report.withAway(away(report, replugging, link));
             } finally {
                 ended.set(Phase.COMMIT);
                 progress.interrupt();
@@ -145,6 +153,33 @@ final class Departures implements AutoCloseable {
             machine.close();
             locks.give(machineName);
         }
+    }
+
+    /** What became of the devices that left the machine before it moved; waits until they are back. */
+    private static List<DeviceAway> away(MigrationReport report, Replugging replugging, NodeLink link) {
+        if (replugging.names().isEmpty() || report.result() != MigrationReport.Result.MOVED) {
+            return replugging.away();
+        }
+        Map<String, String> problems = new HashMap<>();
+        String unknown = "";
+        try {
+            Message answer = link.connect()
+                    .call(
+                            Message.of(Kind.REPLUGGED).with("machine", replugging.machine()),
+                            replugging.patience().plus(ANSWER));
+            for (JsonNode device : answer.fields().path("devices")) {
+                problems.put(
+                        device.path("device").asString(""),
+                        device.path("problem").asString(""));
+            }
+        } catch (IOException e) {
+            unknown = "not known whether the machine has it again: " + e.getMessage();
+        }
+        List<DeviceAway> away = new ArrayList<>();
+        for (String name : replugging.names()) {
+            away.add(new DeviceAway(name, replugging.awayMillis(name), problems.getOrDefault(name, unknown)));
+        }
+        return away;
     }
 
     /** Only while memory goes over: later nothing is asked of QEMU that it need not do. */
@@ -186,7 +221,7 @@ final class Departures implements AutoCloseable {
         locks.take(name, "a migration that is taken up after a restart");
         machine.hold();
         HostPort to = HostPort.parse(journal.begun().path("to").asString(""));
-        QemuSource side = new QemuSource(machine, certificates.folder());
+        QemuSource side = new QemuSource(machine, Replugging.of(machine, journal.begun()), certificates.folder());
         MigrationPlan plan = new MigrationPlan(
                 0, 0, 0, 0, false, journal.begun().path("keepSource").asBoolean(false));
         SourceMigration migration = new SourceMigration(name, plan, journal, side, link(to), new Logged(name));

@@ -10,9 +10,10 @@ import io.fairlead.vdpa.preflight.Verdict;
 import io.fairlead.vdpa.state.DeviceState;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
+import java.util.Set;
 import java.util.stream.Collectors;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -22,8 +23,9 @@ import tools.jackson.databind.node.ObjectNode;
  *
  * @param lines one a field
  * @param mayFreeze whether requests in flight may be carried over: both sides of every device can
+ * @param replugged names of the devices that QEMU does not migrate: they leave the machine and come back to it
  */
-record MachineCheck(List<Line> lines, boolean mayFreeze) {
+record MachineCheck(List<Line> lines, boolean mayFreeze, List<String> replugged) {
     /**
      * One verdict.
      *
@@ -43,6 +45,7 @@ record MachineCheck(List<Line> lines, boolean mayFreeze) {
 
     MachineCheck {
         lines = List.copyOf(lines);
+        replugged = List.copyOf(replugged);
     }
 
     /** Every reason against it, empty where there is none. */
@@ -69,14 +72,11 @@ record MachineCheck(List<Line> lines, boolean mayFreeze) {
             qemu.put("machineType", facts.machineType());
             qemu.put("status", facts.status());
             qemu.put("memoryBytes", facts.memoryBytes());
-            Map<String, String> drivers = new TreeMap<>();
+            ObjectNode drivers = qemu.putObject("devices");
             facts.devices().forEach(device -> drivers.put(device.id(), device.driver()));
-            qemu.put(
-                    "devices",
-                    drivers.entrySet().stream()
-                            .map(entry -> entry.getKey() + "=" + entry.getValue())
-                            .collect(Collectors.joining(" ")));
-            qemu.put("blockers", String.join("; ", facts.migrationBlockers()));
+            facts.unmigratable()
+                    .forEach(device -> qemu.withArray("unmigratable").add(device.id()));
+            qemu.put("blockers", String.join("; ", facts.otherBlockers()));
         } catch (IOException e) {
             fields.put("qemuMissing", String.valueOf(e.getMessage()));
         }
@@ -86,9 +86,15 @@ record MachineCheck(List<Line> lines, boolean mayFreeze) {
     /** Compares what both said. */
     static MachineCheck compare(Message source, Message destination) throws IOException {
         List<Line> lines = new ArrayList<>();
-        machine(source.fields(), destination.fields(), lines);
-        List<String> names = names(source);
-        List<String> others = names(destination);
+        Map<String, byte[]> here = byName(source);
+        Map<String, byte[]> there = byName(destination);
+        List<String> replugged = unmigratable(source.fields().path("qemu"), here.keySet(), lines);
+        machine(source.fields(), destination.fields(), replugged, lines);
+        for (String name : replugged) {
+            lines.add(replugged(name, source, destination));
+        }
+        List<String> names = moving(here, replugged);
+        List<String> others = moving(there, replugged);
         boolean mayFreeze = true;
         for (int i = 0; i < names.size(); i++) {
             int other = others.indexOf(names.get(i));
@@ -105,28 +111,104 @@ record MachineCheck(List<Line> lines, boolean mayFreeze) {
                 mayFreeze = false;
                 continue;
             }
-            DeviceProfile a = DeviceState.decode(source.blobs().get(i)).profile();
-            DeviceProfile b = DeviceState.decode(destination.blobs().get(i)).profile();
+            DeviceProfile a = profile(here, names.get(i));
+            DeviceProfile b = profile(there, names.get(i));
             for (Verdict verdict : Preflight.compare(a, b)) {
                 lines.add(new Line(names.get(i), verdict));
             }
             mayFreeze &= Preflight.quiesceMode(a, b) == Preflight.QuiesceMode.FREEZE;
         }
-        return new MachineCheck(lines, mayFreeze);
+        return new MachineCheck(lines, mayFreeze, replugged);
     }
 
-    /** The devices that a description has, in the order of its blobs. */
-    static List<String> names(Message message) throws IOException {
-        List<String> names = new ArrayList<>();
-        message.fields().path("devices").forEach(name -> names.add(name.asString("")));
+    /** The devices of a description with their states, in its order. */
+    static Map<String, byte[]> byName(Message message) throws IOException {
+        Map<String, byte[]> states = new LinkedHashMap<>();
+        JsonNode names = message.fields().path("devices");
         if (names.size() != message.blobs().size()) {
             throw new IOException("a node told of %d devices and sent %d states"
                     .formatted(names.size(), message.blobs().size()));
         }
+        for (int i = 0; i < names.size(); i++) {
+            states.put(names.path(i).asString(""), message.blobs().get(i));
+        }
+        return states;
+    }
+
+    /** The states of the devices that move with the machine. */
+    List<byte[]> moving(Message source) throws IOException {
+        Map<String, byte[]> states = byName(source);
+        replugged.forEach(states::remove);
+        return List.copyOf(states.values());
+    }
+
+    private static List<String> moving(Map<String, byte[]> states, List<String> replugged) {
+        return states.keySet().stream()
+                .filter(name -> !replugged.contains(name))
+                .toList();
+    }
+
+    private static DeviceProfile profile(Map<String, byte[]> states, String name) throws IOException {
+        byte[] state = states.get(name);
+        if (state == null) {
+            throw new IOException("a node sent no state of device " + name);
+        }
+        return DeviceState.decode(state).profile();
+    }
+
+    /** Of the source's devices, and only those: of another's that QEMU does not migrate it is said that it has to go. */
+    private static List<String> unmigratable(JsonNode qemu, Set<String> ours, List<Line> lines) {
+        List<String> names = new ArrayList<>();
+        for (JsonNode node : qemu.path("unmigratable")) {
+            String name = node.asString("");
+            if (ours.contains(name)) {
+                names.add(name);
+            } else {
+                lines.add(line(
+                        "migratable",
+                        false,
+                        name,
+                        "",
+                        "QEMU does not migrate %s of device %s, which is not the node's"
+                                .formatted(text(qemu.path("devices"), name), name),
+                        "take it out of the machine first"));
+            }
+        }
         return names;
     }
 
-    private static void machine(JsonNode source, JsonNode destination, List<Line> lines) {
+    /** What is announced of a device that leaves the machine and comes back to it. */
+    private static Line replugged(String name, Message source, Message destination) throws IOException {
+        String driver = text(source.fields().path("qemu").path("devices"), name);
+        Map<String, byte[]> there = byName(destination);
+        String against = "";
+        String remedy = "";
+        if (!there.containsKey(name)) {
+            against = "the destination's node does not have it";
+            remedy = "give it to that node by --device, and name it in its --machine";
+        } else if (profile(byName(source), name).deviceId()
+                != profile(there, name).deviceId()) {
+            against = "the destination's is of another type";
+            remedy = "give the destination's node one of the same type";
+        } else if (destination.fields().path("qemu").path("devices").has(name)) {
+            against = "QEMU does not migrate " + driver + ", and the destination's QEMU has one already";
+            remedy = "start that QEMU without it, and with a free port: -device pcie-root-port,id=port0,chassis=1";
+        }
+        return new Line(
+                name,
+                new Verdict(
+                        "unplugged for the move",
+                        against.isEmpty() ? Verdict.Outcome.WARNING : Verdict.Outcome.REFUSED,
+                        driver,
+                        driver,
+                        against.isEmpty()
+                                ? "QEMU does not migrate it: the guest gives it back before the machine moves, and gets it"
+                                        + " again afterwards"
+                                : against,
+                        remedy));
+    }
+
+    private static void machine(JsonNode source, JsonNode destination, List<String> replugged, List<Line> lines) {
         for (JsonNode side : List.of(source, destination)) {
             if (side.has("qemuMissing")) {
                 boolean isSource = side.equals(source);
@@ -185,8 +267,8 @@ record MachineCheck(List<Line> lines, boolean mayFreeze) {
         equal(
                 lines,
                 "QEMU's devices",
-                text(a, "devices"),
-                text(b, "devices"),
+                drivers(a, replugged),
+                drivers(b, replugged),
                 "start both with the same -device options");
         String blockers = text(a, "blockers");
         lines.add(line(
@@ -196,6 +278,14 @@ record MachineCheck(List<Line> lines, boolean mayFreeze) {
                 "",
                 blockers.isEmpty() ? "QEMU knows of nothing against it" : blockers,
                 "unplug what cannot migrate, and plug it in again afterwards"));
+    }
+
+    private static String drivers(JsonNode qemu, List<String> replugged) {
+        return qemu.path("devices").properties().stream()
+                .filter(device -> !replugged.contains(device.getKey()))
+                .map(device -> device.getKey() + "=" + device.getValue().asString(""))
+                .sorted()
+                .collect(Collectors.joining(" "));
     }
 
     private static void equal(List<Line> lines, String field, String a, String b, String remedy) {

@@ -6,8 +6,12 @@ import io.fairlead.vhostuser.server.VhostUserEndpoint;
 import io.fairlead.vhostuser.server.VhostUserServer;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A device of a node and the socket where a machine's QEMU finds it. It is served only while it is sure that this node's
@@ -15,6 +19,9 @@ import org.jspecify.annotations.Nullable;
  * server stay their maker's. Thread-safe.
  */
 public final class NodeDevice {
+    private static final Logger LOG = LoggerFactory.getLogger(NodeDevice.class);
+    private static final int POLL_MILLIS = 10;
+
     private final VdpaDevice device;
     private final VhostUserServer server;
     private final Path socket;
@@ -65,6 +72,29 @@ public final class NodeDevice {
         if (open != null) {
             open.close();
         }
+    }
+
+    /**
+     * Waits until a driver of the guest uses it. Not every front-end tells the driver's status; a queue that runs is the
+     * sign of all.
+     *
+     * @return false where none did in time
+     */
+    boolean awaitDriver(Duration timeout) throws IOException {
+        long end = System.nanoTime() + timeout.toNanos();
+        while (IntStream.range(0, device.queueCount()).noneMatch(device::queueReady)) {
+            if (System.nanoTime() > end) {
+                return false;
+            }
+            try {
+                Thread.sleep(POLL_MILLIS);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new IOException("interrupted", e);
+            }
+        }
+        LOG.info("{}: the guest's driver has taken it", device.name());
+        return true;
     }
 
     synchronized void hold() {

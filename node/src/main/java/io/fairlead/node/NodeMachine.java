@@ -81,17 +81,17 @@ final class NodeMachine implements AutoCloseable {
 
     /** What can be told of its devices while it runs, encoded, in the order of the list. */
     List<byte[]> provisionalStates() throws IOException {
-        return states(false);
+        return states(devices, false);
     }
 
-    /** What its devices are, with all queues stopped, encoded, in the order of the list. */
-    List<byte[]> finalStates() throws IOException {
-        return states(true);
+    /** What some of its devices are, with all queues stopped, encoded, in the order of the list. */
+    List<byte[]> finalStates(List<NodeDevice> some) throws IOException {
+        return states(some, true);
     }
 
-    private List<byte[]> states(boolean areFinal) throws IOException {
+    private List<byte[]> states(List<NodeDevice> some, boolean areFinal) throws IOException {
         List<byte[]> states = new ArrayList<>();
-        for (NodeDevice device : devices) {
+        for (NodeDevice device : some) {
             states.add(DeviceSnapshot.take(device.device(), uuid(device.device()), 0, areFinal)
                     .encode());
         }

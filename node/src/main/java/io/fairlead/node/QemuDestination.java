@@ -4,6 +4,7 @@ import io.fairlead.node.memory.MemoryDifferences;
 import io.fairlead.node.memory.MemoryHashes;
 import io.fairlead.node.memory.StoppedMemory;
 import io.fairlead.node.migration.DestinationSide;
+import io.fairlead.node.migration.DeviceAway;
 import io.fairlead.node.migration.MigrationPlan;
 import io.fairlead.qemu.IncomingMigration;
 import io.fairlead.qemu.MigrationAddress;
@@ -33,15 +34,18 @@ final class QemuDestination implements DestinationSide {
     private static final long POLL_MILLIS = 10;
 
     private final NodeMachine machine;
+    private final Replugging replugging;
     private final Path certificates;
     private final String listenHost;
     private final CompletableFuture<Void> loaded = new CompletableFuture<>();
     private final CompletableFuture<IOException> gone = new CompletableFuture<>();
+    private final CompletableFuture<List<DeviceAway>> replugged = new CompletableFuture<>();
     private volatile @Nullable IncomingMigration incoming;
 
     /** @param listenHost where QEMU listens */
-    QemuDestination(NodeMachine machine, Path certificates, String listenHost) {
+    QemuDestination(NodeMachine machine, Replugging replugging, Path certificates, String listenHost) {
         this.machine = machine;
+        this.replugging = replugging;
         this.certificates = certificates;
         this.listenHost = listenHost;
     }
@@ -55,8 +59,9 @@ final class QemuDestination implements DestinationSide {
                     + " and does not wait for a machine: start it with -incoming defer -S");
         }
         List<DeviceState> states = decoded(provisionalStates);
+        List<NodeDevice> devices = replugging.moving();
         for (int i = 0; i < states.size(); i++) {
-            DeviceRestore.validate(states.get(i), machine.devices().get(i).device());
+            DeviceRestore.validate(states.get(i), devices.get(i).device());
         }
         // In this state QEMU takes it as: do not start by yourself when the machine is loaded.
         QemuStatus.command(qmp, "stop");
@@ -82,14 +87,15 @@ final class QemuDestination implements DestinationSide {
     }
 
     private List<DeviceState> decoded(List<byte[]> encoded) throws IOException {
-        if (encoded.size() != machine.devices().size()) {
+        List<NodeDevice> devices = replugging.moving();
+        if (encoded.size() != devices.size()) {
             throw new IOException("%d states came for the %d devices of machine %s"
-                    .formatted(encoded.size(), machine.devices().size(), machine.name()));
+                    .formatted(encoded.size(), devices.size(), machine.name()));
         }
         List<DeviceState> states = new ArrayList<>();
         for (int i = 0; i < encoded.size(); i++) {
             DeviceState state = DeviceState.decode(encoded.get(i));
-            NodeDevice device = machine.devices().get(i);
+            NodeDevice device = devices.get(i);
             if (!state.uuid().equals(machine.uuid(device.device()))) {
                 throw new IOException("state %d is not of device %s".formatted(i, device.name()));
             }
@@ -101,16 +107,17 @@ final class QemuDestination implements DestinationSide {
     @Override
     public void apply(List<byte[]> finalStates, CompletionStage<Void> settled) throws IOException {
         List<DeviceState> states = decoded(finalStates);
+        List<NodeDevice> devices = replugging.moving();
         for (int i = 0; i < states.size(); i++) {
             if (!states.get(i).isFinal()) {
                 throw new IOException("the state of device %s is not final"
-                        .formatted(machine.devices().get(i).name()));
+                        .formatted(devices.get(i).name()));
             }
-            DeviceRestore.follow(states.get(i), machine.devices().get(i).device());
-            DeviceRestore.validate(states.get(i), machine.devices().get(i).device());
+            DeviceRestore.follow(states.get(i), devices.get(i).device());
+            DeviceRestore.validate(states.get(i), devices.get(i).device());
         }
         for (int i = 0; i < states.size(); i++) {
-            DeviceRestore.apply(states.get(i), machine.devices().get(i).device(), settled);
+            DeviceRestore.apply(states.get(i), devices.get(i).device(), settled);
         }
     }
 
@@ -176,6 +183,22 @@ final class QemuDestination implements DestinationSide {
                     .name("fairlead-" + machine.name() + "-arrived")
                     .start(() -> close(listening));
         }
+    }
+
+    /** In the background, once: gets the machine, which runs here, the devices that left it before the move. */
+    void replug() {
+        Thread _ = Thread.ofPlatform()
+                .daemon()
+                .name("fairlead-" + machine.name() + "-replug")
+                .start(() -> {
+                    replugging.plug();
+                    replugged.complete(replugging.away());
+                });
+    }
+
+    /** Completed when {@link #replug} has ended; the times are not known here. */
+    CompletableFuture<List<DeviceAway>> replugged() {
+        return replugged.copy();
     }
 
     private void close(IncomingMigration listening) {

@@ -44,6 +44,7 @@ final class QemuSource implements SourceSide {
             Set.of("setup", "active", "pre-switchover", "device", "cancelling", "wait-unplug", "failing");
 
     private final NodeMachine machine;
+    private final Replugging replugging;
     private final Path certificates;
     private final CompletableFuture<Void> stopped = new CompletableFuture<>();
     private final CompletableFuture<Void> completed = new CompletableFuture<>();
@@ -53,8 +54,9 @@ final class QemuSource implements SourceSide {
     private volatile @Nullable OutgoingMigration outgoing;
     private volatile @Nullable DowntimeSteps steps;
 
-    QemuSource(NodeMachine machine, Path certificates) {
+    QemuSource(NodeMachine machine, Replugging replugging, Path certificates) {
         this.machine = machine;
+        this.replugging = replugging;
         this.certificates = certificates;
     }
 
@@ -69,7 +71,13 @@ final class QemuSource implements SourceSide {
     }
 
     @Override
+    public List<String> replugged() {
+        return replugging.names();
+    }
+
+    @Override
     public void start(MigrationPlan plan, String host, int port) throws IOException {
+        replugging.unplug();
         marksBefore = marks();
         Duration limit = plan.downtimeLimitMillis() > 0
                 ? Duration.ofMillis(plan.downtimeLimitMillis())
@@ -121,9 +129,9 @@ final class QemuSource implements SourceSide {
 
     @Override
     public List<byte[]> finalStates() throws IOException {
-        List<byte[]> states = machine.finalStates();
+        List<byte[]> states = machine.finalStates(replugging.moving());
         List<CompletableFuture<Void>> all = new ArrayList<>();
-        for (NodeDevice device : machine.devices()) {
+        for (NodeDevice device : replugging.moving()) {
             all.add(device.device().settled().toCompletableFuture());
         }
         settled = CompletableFuture.allOf(all.toArray(CompletableFuture[]::new));
@@ -131,7 +139,7 @@ final class QemuSource implements SourceSide {
     }
 
     private List<DeviceMarks> marks() {
-        return machine.devices().stream()
+        return replugging.moving().stream()
                 .map(device -> new DeviceMarks(
                         device.name(), device.device().statistics().markedPages()))
                 .toList();
@@ -272,6 +280,7 @@ final class QemuSource implements SourceSide {
             QemuStatus.command(qmp, "cont");
         }
         machine.stopMode(VdpaDevice.StopMode.DRAIN);
+        replugging.plug();
     }
 
     private static void pause() throws IOException {

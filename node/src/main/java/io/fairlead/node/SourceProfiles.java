@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Map;
 import java.util.UUID;
 
 /**
@@ -80,12 +81,13 @@ public final class SourceProfiles {
         } catch (IOException e) {
             throw new IOException("device %s: like=%s: %s".formatted(device, node, e.getMessage()), e);
         }
-        int index = MachineCheck.names(answer).indexOf(device);
-        if (index < 0) {
+        Map<String, byte[]> states = MachineCheck.byName(answer);
+        byte[] state = states.get(device);
+        if (state == null) {
             throw new IOException("device %s: like=%s: machine %s has no such device there, only %s"
-                    .formatted(device, node, machine, MachineCheck.names(answer)));
+                    .formatted(device, node, machine, states.keySet()));
         }
-        return answer.blobs().get(index);
+        return state;
     }
 
     /** Answers nothing: this node is not there yet. */

@@ -33,7 +33,17 @@ public record MachineFacts(
      * @param id that the user gave
      * @param driver QEMU's device model, such as {@code vhost-user-blk-pci}
      */
-    public record Device(String id, String driver) {}
+    public record Device(String id, String driver) {
+        private static final String BLOCKER = "non-migratable device: ";
+        private static final String PCI = "-pci";
+
+        /** QEMU names a device by its place and by what is behind its PCI function. */
+        private boolean isNamedBy(String blocker) {
+            return blocker.startsWith(BLOCKER)
+                    && driver.endsWith(PCI)
+                    && blocker.endsWith("/" + driver.substring(0, driver.length() - PCI.length()));
+        }
+    }
 
     public MachineFacts {
         devices = List.copyOf(devices);
@@ -58,6 +68,20 @@ public record MachineFacts(
                 blockers);
     }
 
+    /** The devices of which QEMU says that it cannot migrate them. */
+    public List<Device> unmigratable() {
+        return devices.stream()
+                .filter(device -> migrationBlockers.stream().anyMatch(device::isNamedBy))
+                .toList();
+    }
+
+    /** What is against a migration besides {@link #unmigratable}, in QEMU's words. */
+    public List<String> otherBlockers() {
+        return migrationBlockers.stream()
+                .filter(blocker -> unmigratable().stream().noneMatch(device -> device.isNamedBy(blocker)))
+                .toList();
+    }
+
     /** Whether the machine's processors run. */
     public boolean isRunning() {
         return status.equals("running");
@@ -69,6 +93,11 @@ public record MachineFacts(
                 qemu.path("major").asInt(0),
                 qemu.path("minor").asInt(0),
                 qemu.path("micro").asInt(0));
+    }
+
+    /** The ids of the devices that a machine has now. */
+    public static List<String> deviceIds(Qmp qmp) throws IOException {
+        return devices(qmp).stream().map(Device::id).toList();
     }
 
     private static List<Device> devices(Qmp qmp) throws IOException {

@@ -43,6 +43,15 @@ final class TwoNodes implements AutoCloseable {
             + DeviceWrittenReads.STOP
             + Lab.REPORT_KERNEL_ERRORS;
 
+    /**
+     * A device of the machine besides its disk, which QEMU does not migrate.
+     *
+     * @param type of ours
+     * @param driver of QEMU
+     * @param bus where it is plugged in, of a machine that has it from its start
+     */
+    record Unmigratable(String name, String type, String driver, String bus) {}
+
     /** What a command said and how it ended. */
     record Ended(int exitCode, List<JsonNode> lines, String text) {
         JsonNode report() {
@@ -75,6 +84,10 @@ final class TwoNodes implements AutoCloseable {
 
         Path socket() {
             return folder.resolve(name + ".sock");
+        }
+
+        Path socket(String device) {
+            return folder.resolve(name + "-" + device + ".sock");
         }
 
         Path control() {
@@ -118,24 +131,30 @@ final class TwoNodes implements AutoCloseable {
          * @param disk what it is and where, as of {@code --device}
          */
         void start(String disk) throws IOException, InterruptedException {
-            node = ServeProcess.startCommand(
-                    List.of(),
-                    List.of(
-                            "node",
-                            "--name",
-                            name,
-                            "--state",
-                            folder.resolve(name + ".state").toString(),
-                            "--control",
-                            control().toString(),
-                            "--listen",
-                            address(),
-                            "--certificates",
-                            folder.resolve("ca/localhost").toString(),
-                            "--device",
-                            "name=disk0,type=blk,socket=%s,%s".formatted(socket(), disk),
-                            "--machine",
-                            "name=vm0,qmp=%s,devices=disk0".formatted(folder.resolve(name + ".qmp"))));
+            List<String> words = new ArrayList<>(List.of(
+                    "node",
+                    "--name",
+                    name,
+                    "--state",
+                    folder.resolve(name + ".state").toString(),
+                    "--control",
+                    control().toString(),
+                    "--listen",
+                    address(),
+                    "--certificates",
+                    folder.resolve("ca/localhost").toString(),
+                    "--device",
+                    "name=disk0,type=blk,socket=%s,%s".formatted(socket(), disk)));
+            StringBuilder devices = new StringBuilder("disk0");
+            for (Unmigratable more : unmigratable) {
+                words.addAll(List.of(
+                        "--device",
+                        "name=%s,type=%s,socket=%s".formatted(more.name(), more.type(), socket(more.name()))));
+                devices.append('+').append(more.name());
+            }
+            words.addAll(List.of(
+                    "--machine", "name=vm0,qmp=%s,devices=%s".formatted(folder.resolve(name + ".qmp"), devices)));
+            node = ServeProcess.startCommand(List.of(), words);
             long _ = node.awaitReady();
         }
     }
@@ -144,6 +163,7 @@ final class TwoNodes implements AutoCloseable {
     private final Path image;
     private final String attributes;
     private final String job;
+    private final List<Unmigratable> unmigratable;
     private int guests;
     final Host a;
     final Host b;
@@ -161,9 +181,16 @@ final class TwoNodes implements AutoCloseable {
      * @param moreMib of the disk after what is read
      */
     TwoNodes(Path folder, String attributes, String job, int moreMib) throws Exception {
+        this(folder, attributes, job, moreMib, List.of());
+    }
+
+    /** @param unmigratable which the first QEMU has from its start */
+    TwoNodes(Path folder, String attributes, String job, int moreMib, List<Unmigratable> unmigratable)
+            throws Exception {
         this.folder = folder;
         this.attributes = attributes;
         this.job = job;
+        this.unmigratable = List.copyOf(unmigratable);
         byte[] content = new byte[(READ_MIB + moreMib) << 20];
         new Random(3).nextBytes(content);
         image = Files.write(folder.resolve("disk.img"), content);
@@ -188,9 +215,13 @@ final class TwoNodes implements AutoCloseable {
     }
 
     private MigratingGuest startGuest() throws Exception {
-        Path work = folder.resolve("g" + guests++);
-        MigratingGuest started =
-                MigratingGuest.start(Lab.TESTBED, spec().device(disk(here)).workDirectory(work));
+        GuestSpec spec = spec().device(disk(here)).workDirectory(folder.resolve("g" + guests++));
+        for (Unmigratable more : unmigratable) {
+            spec = spec.device(VhostUserDevice.of(more.name(), more.driver(), here.socket(more.name()))
+                    .withReconnectMillis(RECONNECT_MILLIS)
+                    .with("bus", more.bus()));
+        }
+        MigratingGuest started = MigratingGuest.start(Lab.TESTBED, spec);
         boolean busy = false;
         try {
             here.monitorOf(started.current());

@@ -4,7 +4,10 @@ package io.fairlead.node.migration;
 public final class Kind {
     /** What both machines are: {@code machine}. */
     public static final String DESCRIBE = "describe";
-    /** {@code migration}, {@code machine}, {@code plan}, {@code source}; the provisional states. Answer: {@code port}. */
+    /**
+     * {@code migration}, {@code machine}, {@code plan}, {@code source}, {@code replugged}, the names of devices that leave
+     * the machine and come back to it; the provisional states of the others. Answer: {@code port}.
+     */
     public static final String PREPARE = "prepare";
     /** {@code migration}; the final states. Answered when they are valid and applied. */
     public static final String STATES = "states";
@@ -21,6 +24,11 @@ public final class Kind {
     public static final String SETTLED = "settled";
     /** {@code migration}: the source will never ask again. */
     public static final String FORGET = "forget";
+    /**
+     * {@code machine}: asked after it was moved here. Answered when its devices are plugged in again, with {@code devices}:
+     * {@code device} and {@code problem}, which is empty where a driver uses it.
+     */
+    public static final String REPLUGGED = "replugged";
 
     private Kind() {}
 }

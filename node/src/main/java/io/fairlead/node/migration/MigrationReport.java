@@ -22,6 +22,7 @@ import java.util.Map;
  * @param checkMillis of the stop that this took; the comparison lies between loaded and started
  * @param deviceMarks what each device marked as written; none where it did not come so far
  * @param stream QEMU's last figures
+ * @param away the devices that left the machine and came back to it, as QEMU does not migrate them
  */
 public record MigrationReport(
         Result result,
@@ -36,7 +37,8 @@ public record MigrationReport(
         long checkedBytes,
         long checkMillis,
         List<DeviceMarks> deviceMarks,
-        StreamProgress stream) {
+        StreamProgress stream,
+        List<DeviceAway> away) {
     /** Where a machine is after a migration. */
     public enum Result {
         /** It runs at the destination. */
@@ -50,5 +52,25 @@ public record MigrationReport(
     public MigrationReport {
         phaseMillis = Collections.unmodifiableMap(new EnumMap<>(phaseMillis));
         deviceMarks = List.copyOf(deviceMarks);
+        away = List.copyOf(away);
+    }
+
+    /** The same with these devices that were away. */
+    public MigrationReport withAway(List<DeviceAway> devices) {
+        return new MigrationReport(
+                result,
+                reason,
+                totalMillis,
+                phaseMillis,
+                stoppedMillis,
+                stopMillis,
+                loadedMillis,
+                startedMillis,
+                stateBytes,
+                checkedBytes,
+                checkMillis,
+                deviceMarks,
+                stream,
+                devices);
     }
 }

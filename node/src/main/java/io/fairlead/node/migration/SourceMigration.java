@@ -137,6 +137,7 @@ public final class SourceMigration {
         enter(Phase.PREPARE);
         Message prepare = plan.into(
                 new Message(Kind.PREPARE, message(Kind.PREPARE).fields(), provisionalStates).with("machine", machine));
+        side.replugged().forEach(prepare.fields().putArray("replugged")::add);
         int port = await(peer.ask(prepare), ANSWER).fields().path("port").asInt(0);
         if (port < 1 || port > 0xffff) {
             throw new IOException("the other node's QEMU listens at port " + port + ", which is none");
@@ -304,7 +305,8 @@ public final class SourceMigration {
                 checkedBytes,
                 checkMillis,
                 side.deviceMarks(),
-                stream);
+                stream,
+                List.of());
     }
 
     /** A QEMU whose stream broke may be letting its machine run, and answers nothing while its devices are held. */
@@ -379,7 +381,8 @@ public final class SourceMigration {
                 checkedBytes,
                 checkMillis,
                 side.deviceMarks(),
-                stream);
+                stream,
+                List.of());
     }
 
     private void end() {

@@ -14,8 +14,11 @@ public interface SourceSide {
     /** How devices stop from now on, by what both sides can: frozen with requests in flight, or drained. */
     void prepareStop(boolean mayFreeze) throws IOException;
 
+    /** Names of the devices that leave the machine before it moves, as QEMU does not migrate them. */
+    List<String> replugged();
+
     /**
-     * Starts QEMU's stream.
+     * Takes those devices out and starts QEMU's stream.
      *
      * @param host where the destination's QEMU listens
      */
@@ -55,7 +58,10 @@ public interface SourceSide {
     /** QEMU's own figures of now. */
     StreamProgress progress() throws IOException;
 
-    /** Ends whatever QEMU does for the migration, and sees to it that the machine runs here. Again: no effect. */
+    /**
+     * Ends whatever QEMU does for the migration, and sees to it that the machine runs here, with all its devices where that
+     * can be. Again: no effect.
+     */
     void resume() throws IOException;
 
     /** Ends this QEMU, whose machine runs elsewhere or is lost. Again: no effect. */

@@ -251,6 +251,11 @@ final class World {
         }
 
         @Override
+        public List<String> replugged() {
+            return List.of();
+        }
+
+        @Override
         public void start(MigrationPlan plan, String host, int port) throws IOException {
             enter("start");
             synchronized (World.this) {
