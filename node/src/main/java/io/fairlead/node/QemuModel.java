@@ -4,10 +4,16 @@ import io.fairlead.qemu.VhostUserDevice;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.virtio.DeviceId;
 import java.nio.file.Path;
+import java.util.Set;
 
 /** Which of QEMU's devices presents a device of ours. */
 final class QemuModel {
-    /** A node that is started again is found again soon. */
+    /**
+     * A node that is started again is found again soon. QEMU waits for the first connection, too, where it connects by
+     * itself again, with these alone; others of its devices fail at once.
+     */
+    private static final Set<Integer> RECONNECTING = Set.of(DeviceId.BLOCK, DeviceId.NET, DeviceId.SCSI);
+
     private static final int RECONNECT_MILLIS = 100;
 
     private static final int SCSI_OTHER_QUEUES = 2;
@@ -35,7 +41,7 @@ final class QemuModel {
                         .with("vq_size", device.maxQueueSize(0))
                         .with("config_size", device.configByteCount());
         };
-        return model.withReconnectMillis(RECONNECT_MILLIS);
+        return RECONNECTING.contains(device.deviceId()) ? model.withReconnectMillis(RECONNECT_MILLIS) : model;
     }
 
     private static VhostUserDevice net(VdpaDevice device, Path socket) {

@@ -103,8 +103,9 @@ public final class MachineSpec {
                     "name=" + Options.escape(file.name()) + ",file="
                             + Options.escape(file.file().toString()));
         }
-        vhostUserDevices.forEach(device -> arguments.addAll(device.arguments(version)));
+        // First what devices may be plugged into.
         arguments.addAll(extraArguments);
+        vhostUserDevices.forEach(device -> arguments.addAll(device.arguments(version)));
         return arguments;
     }
 
@@ -240,7 +241,7 @@ public final class MachineSpec {
             return this;
         }
 
-        /** Further arguments as they are. */
+        /** Further arguments as they are, before those of vhost-user devices. */
         public Builder arguments(String... arguments) {
             extraArguments.addAll(List.of(arguments));
             return this;

@@ -15,8 +15,7 @@ class ReplugTest {
     /** Reads the disk all the time as other jobs do, and random numbers when it is told to. */
     private static final String JOB = TwoNodes.READS.replace("receive >/dev/null", """
             while word=$(receive) && [ "$word" != stop ]; do
-                emit "{\"at\":\"$word\",\"current\":\"$(cat /sys/class/misc/hw_random/rng_current)\",\
-            \"bytes\":$(dd if=/dev/hwrng bs=4k count=4 iflag=fullblock 2>/dev/null | wc -c)}"
+                emit "{\\"at\\":\\"$word\\",\\"current\\":\\"$(cat /sys/class/misc/hw_random/rng_current)\\",\\"bytes\\":$(dd if=/dev/hwrng bs=4k count=4 iflag=fullblock 2>/dev/null | wc -c)}"
             done
             """);
 

@@ -218,7 +218,6 @@ final class TwoNodes implements AutoCloseable {
         GuestSpec spec = spec().device(disk(here)).workDirectory(folder.resolve("g" + guests++));
         for (Unmigratable more : unmigratable) {
             spec = spec.device(VhostUserDevice.of(more.name(), more.driver(), here.socket(more.name()))
-                    .withReconnectMillis(RECONNECT_MILLIS)
                     .with("bus", more.bus()));
         }
         MigratingGuest started = MigratingGuest.start(Lab.TESTBED, spec);
