@@ -74,6 +74,8 @@ class SerialPortTest {
             assertThat(received(source, 2)).isEqualTo("ab");
             assertThat(received(destination, 1)).isEqualTo("c");
             destination.close();
+            awaitWritable(port);
+            assertThat(received(source, 1)).isEqualTo("?");
             send(source, "four\n");
             assertThat(port.awaitLine(Pattern.compile("four"), TIMEOUT)).isPresent();
             port.close();
@@ -84,6 +86,20 @@ class SerialPortTest {
         port.close();
         assertThat(port.linesSince(0)).containsExactly("one", "two of two", "three", "four");
         assertThatThrownBy(port::retain).isInstanceOf(IllegalStateException.class);
+    }
+
+    /** Until the reader has seen the end of the other machine, writing goes there and fails. */
+    private static void awaitWritable(SerialPort port) throws InterruptedException {
+        long end = System.nanoTime() + TIMEOUT.toNanos();
+        while (true) {
+            try {
+                port.write("?", TIMEOUT);
+                return;
+            } catch (IOException e) {
+                assertThat(System.nanoTime()).as(e.getMessage()).isLessThan(end);
+                Thread.sleep(1);
+            }
+        }
     }
 
     private static String received(SocketChannel channel, int count) throws IOException {
