@@ -9,5 +9,6 @@ module io.fairlead.bench {
 
     exports io.fairlead.bench;
     exports io.fairlead.bench.blk;
+    exports io.fairlead.bench.fs;
     exports io.fairlead.bench.migrate;
 }

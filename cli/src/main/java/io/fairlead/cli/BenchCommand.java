@@ -4,6 +4,8 @@ import io.fairlead.bench.BenchReport;
 import io.fairlead.bench.blk.BlkBench;
 import io.fairlead.bench.blk.BlkBenchOptions;
 import io.fairlead.bench.blk.RelayBench;
+import io.fairlead.bench.fs.FsBench;
+import io.fairlead.bench.fs.FsBenchOptions;
 import io.fairlead.bench.migrate.MigrateBench;
 import io.fairlead.bench.migrate.MigrateBenchOptions;
 import io.fairlead.testbed.Progress;
@@ -36,7 +38,7 @@ final class BenchCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "what to measure is missing: blk, migrate or relay");
+        throw new ParameterException(spec.commandLine(), "what to measure is missing: blk, fs, migrate or relay");
     }
 
     @Command(
@@ -108,6 +110,37 @@ final class BenchCommand implements Runnable {
                 options = options.withRounds(rounds);
             }
             output.publish(MigrateBench.run(options, testbed, BenchOutputMixin.progress()));
+        }
+        return 0;
+    }
+
+    @Command(
+            name = "fs",
+            description =
+                    "Shared file systems: data, names and attributes by one guest, beside virtiofsd in the same guest.",
+            mixinStandardHelpOptions = true,
+            footer = {
+                "",
+                "Rows are medians of alternating runs. 'held' says whether the design's bar is met; the exit code does not",
+                "depend on it. All rounds take about seven minutes where guests are emulated."
+            })
+    int fs(
+            @Mixin TestbedMixin guests,
+            @Option(names = "--rounds", paramLabel = "N", description = "Runs of each row with each server.") @Nullable
+                    Integer rounds,
+            @Option(names = "--quick", description = "A smoke test of a minute; its figures are of no worth.")
+                    boolean quick,
+            @Mixin BenchOutputMixin output)
+            throws IOException, InterruptedException {
+        try (Testbed testbed = guests.open(Progress.toStandardError())) {
+            List<String> self = OwnCommand.line();
+            FsBenchOptions options = quick
+                    ? FsBenchOptions.quick(output.folder(), self, testbed.virtiofsd())
+                    : FsBenchOptions.full(output.folder(), self, testbed.virtiofsd());
+            if (rounds != null) {
+                options = options.withRounds(rounds);
+            }
+            output.publish(FsBench.run(options, guests.release(), testbed, BenchOutputMixin.progress()));
         }
         return 0;
     }

@@ -122,6 +122,14 @@ public interface VdpaDevice extends AutoCloseable {
         reset();
     }
 
+    /**
+     * As {@link #reset}, for a front-end that cannot tell whether the driver was reset or its machine stood still and goes
+     * on. What a driver that begins settles anew before anything else may stay.
+     */
+    default void resetOrRestart() throws IOException {
+        reset();
+    }
+
     // ---- configuration space ----
 
     /** Bytes of the configuration space. */

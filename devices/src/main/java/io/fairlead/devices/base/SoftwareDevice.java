@@ -114,6 +114,14 @@ public abstract class SoftwareDevice implements VdpaDevice {
     }
 
     /**
+     * As {@link #driverReset}, where a driver may as well go on that has noticed nothing (see {@link
+     * VdpaDevice#resetOrRestart}): what one that begins says anew before anything else may stay.
+     */
+    protected void driverResetOrRestart() {
+        driverReset();
+    }
+
+    /**
      * Makes durable what other hosts shall see of what was written, as far as the device's settings promise. Called on any
      * thread, event loops among them: must not wait.
      *
@@ -273,6 +281,14 @@ public abstract class SoftwareDevice implements VdpaDevice {
         queues.restart(owner);
         forgetDriver();
         driverRestart();
+    }
+
+    @Override
+    public final synchronized void resetOrRestart() throws IOException {
+        requireOpen();
+        queues.reset(owner);
+        forgetDriver();
+        driverResetOrRestart();
     }
 
     private void forgetDriver() {

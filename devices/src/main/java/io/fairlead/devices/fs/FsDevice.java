@@ -38,6 +38,7 @@ public final class FsDevice extends SoftwareDevice {
     private final FsExport export;
     private final FsService service;
     private final WorkerPool workers;
+    private final EventLoopGroup loops;
     private final Map<String, String> identity;
 
     private FsDevice(String name, FsSettings settings, FsExport export, EventLoopGroup loops) {
@@ -50,6 +51,7 @@ public final class FsDevice extends SoftwareDevice {
                 config(settings),
                 loops);
         this.export = export;
+        this.loops = loops;
         service = new FsService(export);
         workers = new WorkerPool(name, MAX_WORKERS);
         identity = Map.of("tag", settings.tag(), "export", ExportId.of(settings));
@@ -58,16 +60,22 @@ public final class FsDevice extends SoftwareDevice {
     /**
      * Opens the folder and makes the device.
      *
-     * @param loops serve the queues; closed by their owner after the device
      * @throws IOException where the folder is unfit; says why
      */
-    static FsDevice create(String name, FsSettings settings, EventLoopGroup loops) throws IOException {
+    static FsDevice create(String name, FsSettings settings) throws IOException {
         long wanted = (long) settings.maxDescriptors() + settings.maxHandles() + OTHER_DESCRIPTORS;
         long limit = Self.raiseOpenFilesLimit(wanted);
         FsExport export = FsExport.open(name, settings, (int) Math.min(settings.maxDescriptors(), limit / SHARE));
+        EventLoopGroup loops = null;
         try {
+            // Its own, since a file system may hang: that takes no other device's thread.
+            int loopCount = Math.min(settings.queueCount(), Runtime.getRuntime().availableProcessors());
+            loops = new EventLoopGroup(name + "-loop", loopCount);
             return new FsDevice(name, settings, export, loops);
-        } catch (RuntimeException e) {
+        } catch (IOException | RuntimeException e) {
+            if (loops != null) {
+                loops.close();
+            }
             export.close();
             throw e;
         }
@@ -135,9 +143,14 @@ public final class FsDevice extends SoftwareDevice {
     @Override
     protected void driverRestart() {}
 
+    /** The same: a driver that begins mounts first (FUSE_INIT), and has nothing of what was before from then on. */
+    @Override
+    protected void driverResetOrRestart() {}
+
     @Override
     protected void release() {
         workers.close();
+        loops.close();
         export.close();
     }
 }

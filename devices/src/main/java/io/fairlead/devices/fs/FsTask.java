@@ -57,6 +57,12 @@ final class FsTask extends WorkerTask {
 
     @Override
     protected void run() {
+        serve();
+        handler.done(this);
+    }
+
+    /** Does what the request says, on whatever thread. */
+    void serve() {
         fault = null;
         writtenBytes = 0;
         try {
@@ -69,7 +75,6 @@ final class FsTask extends WorkerTask {
             fault = e;
             result = -Errno.EIO;
         }
-        handler.done(this);
     }
 
     private void answer(FsThread thread, int newResult) {

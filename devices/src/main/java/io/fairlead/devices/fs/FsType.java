@@ -52,7 +52,7 @@ public final class FsType implements SoftwareType {
 
     @Override
     public VdpaDevice create(String name, Map<String, String> attributes, EventLoopGroup loops) throws IOException {
-        return FsDevice.create(name, settings(attributes), loops);
+        return FsDevice.create(name, settings(attributes));
     }
 
     @Override

@@ -491,6 +491,23 @@ final class Fuse {
 
     private Fuse() {}
 
+    /** Whether requests of a kind are short work for a file system that has in memory what they are about. */
+    static boolean isQuick(int opcode) {
+        return switch (opcode) {
+            case OP_READ,
+                    OP_WRITE,
+                    OP_READDIRPLUS,
+                    OP_FSYNC,
+                    OP_FSYNCDIR,
+                    OP_SYNCFS,
+                    OP_FALLOCATE,
+                    OP_COPY_FILE_RANGE,
+                    OP_INIT,
+                    OP_DESTROY -> false;
+            default -> true;
+        };
+    }
+
     /** Whether requests of a kind change the file system, whatever is in them. */
     static boolean isChange(int opcode) {
         return switch (opcode) {

@@ -414,4 +414,24 @@ class FsDeviceTest {
             assertThat(Fd.openCount()).isEqualTo(before);
         }
     }
+
+    /** A machine that stood still goes on with its mount; one that mounts again has nothing of what was before. */
+    @Test
+    void aMountEndsWithAResetOrTheNextMount() throws Exception {
+        try (FuseClient guest = client().mount()) {
+            FuseClient.Reply created = guest.create(ROOT, "file", FileIo.O_RDWR);
+            long file = created.nodeId();
+            long handle = FuseClient.createdHandle(created);
+            guest.device.suspend();
+            guest.device.resetOrRestart();
+            guest.guest.start(Feature.VERSION_1);
+            guest.write(file, handle, 0, "goes on").ok();
+            guest.init(-1).ok();
+            assertThat(guest.write(file, handle, 0, "gone").error()).isEqualTo(-Errno.EBADF);
+            guest.lookup(ROOT, "file").ok();
+            guest.device.reset();
+            guest.guest.start(Feature.VERSION_1);
+            assertThat(guest.lookup(ROOT, "file").error()).isEqualTo(-Errno.ENOTCONN);
+        }
+    }
 }

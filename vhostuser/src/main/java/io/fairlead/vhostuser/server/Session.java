@@ -281,7 +281,7 @@ final class Session implements DeviceListener {
         if (Feature.has(protocolFeatures, ProtocolFeature.RESET_DEVICE)) {
             device.restart();
         } else {
-            device.reset();
+            device.resetOrRestart();
         }
         forgetSetup();
     }
