@@ -62,6 +62,7 @@ final class GuestImages {
             "usr/sbin/e2fsck",
             "usr/sbin/blkdiscard",
             "usr/bin/lsblk",
+            "usr/bin/flock",
             "usr/sbin/blockdev",
             "usr/bin/ip",
             "usr/sbin/vdpa",

@@ -11,12 +11,12 @@ import io.fairlead.testbed.Guest;
 import io.fairlead.testbed.GuestSpec;
 import io.fairlead.testbed.blkio.StorageDaemon;
 import io.fairlead.vhostuser.client.VhostUserManagement;
-import io.fairlead.virtio.DeviceId;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -32,11 +32,13 @@ final class DemoHost implements AutoCloseable {
     /** The machine's name at both hosts. */
     static final String MACHINE = "demo";
 
+    private static final long POLL_MILLIS = 20;
+
     private final String name;
     private final Path folder;
     private final Path certificates;
     private final ServedDevices served;
-    private final Map<String, DemoDisk> disks = new LinkedHashMap<>();
+    private final Map<String, DemoDevice> devices = new LinkedHashMap<>();
     private final boolean bootsFromRoot;
     private final List<StorageDaemon> daemons = new ArrayList<>();
     private @Nullable Node node;
@@ -44,42 +46,65 @@ final class DemoHost implements AutoCloseable {
     /**
      * @param certificates this host's
      * @param bootsFromRoot whether firmware boots the machine from its root disk
+     * @param served this host's, without devices; the host's from now on
      */
-    DemoHost(String name, Path folder, Path certificates, boolean bootsFromRoot) throws IOException {
+    DemoHost(String name, Path folder, Path certificates, boolean bootsFromRoot, ServedDevices served)
+            throws IOException {
         this.name = name;
         this.folder = Files.createDirectories(folder);
         this.certificates = certificates;
         this.bootsFromRoot = bootsFromRoot;
-        served = new ServedDevices(Runtime.getRuntime().availableProcessors());
+        this.served = served;
     }
 
     /**
-     * Adds a disk, served from {@link #start} on.
+     * Adds a device, served from {@link #start} on.
      *
+     * @param machineDevice QEMU's side of it, at its socket of {@link #socket}
      * @param attributes as of {@code --device}
      */
-    void addDisk(String disk, String purpose, int queueCount, boolean packed, Map<String, String> attributes)
+    void add(int deviceId, String purpose, VhostUserDevice machineDevice, Map<String, String> attributes)
             throws IOException {
-        Path socket = folder.resolve(disk + ".sock");
-        NodeDevice device = served.make(new DeviceOption(disk, DeviceId.BLOCK, socket, attributes));
-        VhostUserDevice machineDevice =
-                VhostUserDevice.blk(disk, socket).with("num-queues", queueCount).with("packed", packed ? "on" : "off");
-        boolean handedThrough = attributes.containsKey(VhostUserManagement.BACKEND);
-        disks.put(disk, new DemoDisk(disk, purpose, handedThrough, device, machineDevice));
+        add(deviceId, purpose, "", machineDevice, attributes);
     }
 
-    /** Starts the node when all disks are there. */
+    /** Adds one that QEMU does not migrate: a machine that starts here has it in a port, one that arrives gets it later. */
+    void addUnmigratable(
+            int deviceId, String purpose, String port, VhostUserDevice machineDevice, Map<String, String> attributes)
+            throws IOException {
+        add(deviceId, purpose, port, machineDevice.with("bus", port), attributes);
+    }
+
+    private void add(
+            int deviceId, String purpose, String port, VhostUserDevice machineDevice, Map<String, String> attributes)
+            throws IOException {
+        String device = machineDevice.id();
+        NodeDevice made = served.make(new DeviceOption(device, deviceId, socket(device), attributes));
+        boolean handedThrough = attributes.containsKey(VhostUserManagement.BACKEND);
+        devices.put(device, new DemoDevice(device, purpose, handedThrough, port, made, machineDevice));
+    }
+
+    /** Serves a device of another machine, which stays here. */
+    void serveOther(String device, int deviceId, Map<String, String> attributes) throws IOException {
+        var _ = served.add(device, deviceId, socket(device), attributes);
+    }
+
+    /** Where a device is found. */
+    Path socket(String device) {
+        return folder.resolve(device + ".sock");
+    }
+
+    /** Starts the node when all devices are there. */
     void start() throws IOException {
-        Map<String, NodeDevice> devices = new LinkedHashMap<>();
-        disks.values().forEach(disk -> devices.put(disk.name(), disk.served()));
+        Map<String, NodeDevice> of = new LinkedHashMap<>();
+        devices.values().forEach(device -> of.put(device.name(), device.served()));
         NodeOptions options = new NodeOptions(
                 name,
                 folder.resolve("state"),
                 control(),
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
                 certificates);
-        node = new Node(
-                options, List.of(new MachineOption(MACHINE, monitor(), List.copyOf(devices.keySet()))), devices);
+        node = new Node(options, List.of(new MachineOption(MACHINE, monitor(), List.copyOf(of.keySet()))), of);
     }
 
     /** The machine's QEMU at this host is this guest's from now on. */
@@ -116,17 +141,44 @@ final class DemoHost implements AutoCloseable {
         return name;
     }
 
-    /** Gives a machine that runs here, or is to, its disks: the same in the same order at both hosts. */
-    void addDevices(GuestSpec spec) {
-        for (String disk : List.of("root", "data", "fixed")) {
-            VhostUserDevice device =
-                    Objects.requireNonNull(disks.get(disk), disk).machineDevice();
-            spec.device(bootsFromRoot && disk.equals("root") ? device.with("bootindex", 1) : device);
+    /**
+     * Gives a machine its devices: the same in the same order at both hosts.
+     *
+     * @param starts whether the machine starts here; one that arrives gets what QEMU does not migrate from the node
+     */
+    void addDevices(GuestSpec spec, boolean starts) {
+        int chassis = 1;
+        for (DemoDevice device : devices.values()) {
+            // A destination's specification has its source's arguments already.
+            if (starts && !device.moves()) {
+                spec.arguments("-device", "pcie-root-port,id=%s,chassis=%d".formatted(device.port(), chassis++));
+            }
+        }
+        for (DemoDevice device : devices.values()) {
+            if (device.moves() || starts) {
+                boolean boots = bootsFromRoot && device.name().equals("root");
+                spec.device(boots ? device.machineDevice().with("bootindex", 1) : device.machineDevice());
+            }
         }
     }
 
-    List<DemoDisk> disks() {
-        return new ArrayList<>(disks.values());
+    /** Waits until the machine has used every device that moved here with it, as far as requests come to this process. */
+    void awaitUse(Duration timeout) throws InterruptedException {
+        long end = System.nanoTime() + timeout.toNanos();
+        while (!isUsed() && System.nanoTime() < end) {
+            Thread.sleep(POLL_MILLIS);
+        }
+    }
+
+    /** See {@link #awaitUse}. */
+    boolean isUsed() {
+        return devices.values().stream()
+                .filter(device -> !device.handedThrough() && device.moves())
+                .allMatch(device -> device.device().statistics().total().requests() > 0);
+    }
+
+    List<DemoDevice> devices() {
+        return new ArrayList<>(devices.values());
     }
 
     @Override

@@ -20,6 +20,7 @@ import tools.jackson.databind.JsonNode;
  * @param stateBytes of the devices' final states
  * @param transferredBytes over QEMU's stream
  * @param marked pages that devices marked as written
+ * @param away devices that left the machine before the move, as QEMU does not migrate them
  */
 public record DemoMove(
         String from,
@@ -30,7 +31,27 @@ public record DemoMove(
         double guestOutageMillis,
         long stateBytes,
         long transferredBytes,
-        List<Marked> marked) {
+        List<Marked> marked,
+        List<Away> away) {
+    /**
+     * A device that left the machine and came back to it.
+     *
+     * @param problem why it did not come back; empty where it did
+     */
+    public record Away(String device, long awayMillis, String problem) {
+        static Away of(JsonNode node) {
+            return new Away(
+                    node.path("device").asString(""),
+                    node.path("awayMillis").asLong(),
+                    node.path("problem").asString(""));
+        }
+
+        private String text() {
+            return device
+                    + (problem.isEmpty() ? String.format(Locale.ROOT, " %,d ms", awayMillis) : " LOST: " + problem);
+        }
+    }
+
     /**
      * What one device marked.
      *
@@ -54,6 +75,7 @@ public record DemoMove(
 
     public DemoMove {
         marked = List.copyOf(marked);
+        away = List.copyOf(away);
     }
 
     /** @param report of the source's node */
@@ -71,7 +93,8 @@ public record DemoMove(
                 guestOutageMillis,
                 report.path("stateBytes").asLong(),
                 report.path("transferredBytes").asLong(),
-                report.path("marked").valueStream().map(Marked::of).toList());
+                report.path("marked").valueStream().map(Marked::of).toList(),
+                report.path("away").valueStream().map(Away::of).toList());
     }
 
     /** For a terminal. */
@@ -92,6 +115,9 @@ public record DemoMove(
                 guestOutageMillis,
                 stateBytes,
                 transferredBytes / (double) (1 << 20),
-                marked.stream().map(Marked::text).collect(Collectors.joining(", ")));
+                marked.stream().map(Marked::text).collect(Collectors.joining(", "))
+                        + (away.isEmpty()
+                                ? ""
+                                : away.stream().map(Away::text).collect(Collectors.joining(", ", "; away: ", ""))));
     }
 }

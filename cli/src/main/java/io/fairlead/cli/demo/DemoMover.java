@@ -35,7 +35,7 @@ final class DemoMover implements AutoCloseable {
     /** @throws IOException where the machine did not move; it says why */
     DemoMove move(DemoHost from, DemoHost to) throws IOException, InterruptedException {
         GuestSpec destination = spec.destination();
-        to.addDevices(destination);
+        to.addDevices(destination, false);
         Guest waiting = guest.startDestination(destination);
         from.runs(guest.current());
         to.runs(waiting);

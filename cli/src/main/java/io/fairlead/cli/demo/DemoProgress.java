@@ -9,7 +9,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import tools.jackson.databind.JsonNode;
 
-/** Shows what the demo is doing: a line a stage and a check, and between them what the disks serve. */
+/** Shows what the demo is doing: a line a stage and a check, and between them what the devices serve. */
 final class DemoProgress {
     private static final long INTERVAL_MILLIS = 250;
     private static final long QUIET_NANOS = TimeUnit.SECONDS.toNanos(5);
@@ -66,8 +66,8 @@ final class DemoProgress {
             long now = System.nanoTime();
             if (now - lastShownNanos > QUIET_NANOS) {
                 long requests = hosts.stream()
-                        .flatMap(host -> host.disks().stream())
-                        .map(disk -> disk.device().statistics().total())
+                        .flatMap(host -> host.devices().stream())
+                        .map(device -> device.device().statistics().total())
                         .mapToLong(QueueStatistics.Snapshot::requests)
                         .sum();
                 stage("  %d requests served, %d a second"

@@ -6,8 +6,7 @@ import io.fairlead.vdpa.QueueStatistics;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Objects;
-import org.jspecify.annotations.Nullable;
+import java.util.function.ToLongFunction;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -21,6 +20,7 @@ import tools.jackson.databind.json.JsonMapper;
  * @param movingVerifiedBytes bytes that were verified while the machine moved: written and read back by fio, and read into
  *     memory that a device alone writes
  * @param lost how many of the checks during the moves found a byte that was not as expected
+ * @param served what each device served
  */
 public record DemoReport(
         boolean held,
@@ -32,10 +32,13 @@ public record DemoReport(
         long movingVerifiedBytes,
         long lost,
         List<Check> checks,
-        List<Queue> queues,
+        List<Served> served,
         String consoleLog) {
     /** What fio writes and verifies in one round while the machine moves. */
     static final int MOVING_MIB = 16;
+
+    /** How the names of checks end whose failure means that something was lost on the way. */
+    private static final String DURING_THE_MOVES = " during the moves";
 
     /** One thing that had to hold. */
     public record Check(String name, boolean held, String detail) {}
@@ -44,17 +47,40 @@ public record DemoReport(
     public record Speed(String name, double perSecond) {}
 
     /**
-     * What one queue of one disk served.
+     * What a device served.
      *
-     * @param counts null where requests go straight to another daemon, so that nobody here counts them
+     * @param queues by index; empty where requests go straight to another daemon, so that nobody here counts them
      */
-    public record Queue(String disk, int queue, QueueStatistics.@Nullable Snapshot counts) {}
+    public record Served(String device, List<QueueStatistics.Snapshot> queues) {
+        public Served {
+            queues = List.copyOf(queues);
+        }
+
+        private String text() {
+            if (queues.isEmpty()) {
+                return "%-40s handed through, its daemon alone counts".formatted(device);
+            }
+            return String.format(
+                    Locale.ROOT,
+                    "%-40s %,d requests on %s, %,d bytes read, %,d written, %d failed",
+                    device,
+                    sum(QueueStatistics.Snapshot::requests),
+                    queues.size() == 1 ? "a queue" : queues.size() + " queues",
+                    sum(QueueStatistics.Snapshot::readBytes),
+                    sum(QueueStatistics.Snapshot::writtenBytes),
+                    sum(QueueStatistics.Snapshot::failedRequests));
+        }
+
+        private long sum(ToLongFunction<QueueStatistics.Snapshot> counter) {
+            return queues.stream().mapToLong(counter).sum();
+        }
+    }
 
     public DemoReport {
         speeds = List.copyOf(speeds);
         moves = List.copyOf(moves);
         checks = List.copyOf(checks);
-        queues = List.copyOf(queues);
+        served = List.copyOf(served);
     }
 
     static List<Check> checks(List<JsonNode> lines) {
@@ -76,16 +102,16 @@ public record DemoReport(
             List<DemoMove> moves,
             long verifyBytes) {
         List<Check> checks = new ArrayList<>(guestAndHost);
-        List<Queue> queues = new ArrayList<>();
+        List<Served> served = new ArrayList<>();
         for (DemoHost host : hosts) {
-            for (DemoDisk disk : host.disks()) {
-                List<QueueStatistics> counters = disk.device().statistics().queues();
-                for (int i = 0; i < counters.size(); i++) {
-                    queues.add(new Queue(
-                            "host %s: %s (%s)".formatted(host.name(), disk.name(), disk.purpose()),
-                            i,
-                            disk.handedThrough() ? null : counters.get(i).snapshot()));
-                }
+            for (DemoDevice device : host.devices()) {
+                served.add(new Served(
+                        "host %s: %s (%s)".formatted(host.name(), device.name(), device.purpose()),
+                        device.handedThrough()
+                                ? List.of()
+                                : device.device().statistics().queues().stream()
+                                        .map(QueueStatistics::snapshot)
+                                        .toList()));
             }
         }
         DeviceWrittenReads.Totals reads = DeviceWrittenReads.totals(result.lines());
@@ -98,19 +124,23 @@ public record DemoReport(
                 .sum();
         long lost = reads.wrongRounds()
                 + checks.stream()
-                        .filter(check -> check.name().equals("fio during the moves") && !check.held())
+                        .filter(check -> check.name().endsWith(DURING_THE_MOVES) && !check.held())
                         .count();
-        List<QueueStatistics.Snapshot> served =
-                queues.stream().map(Queue::counts).filter(Objects::nonNull).toList();
-        // Of a disk's queues: where the machine is only for a while it may leave one alone.
-        boolean all = hosts.stream()
-                .flatMap(host -> host.disks().stream())
-                .filter(disk -> !disk.handedThrough())
-                .allMatch(disk -> disk.device().statistics().total().requests() > 0);
-        checks.add(new Check("every disk", all, all ? "served requests" : "a disk served nothing"));
-        long faults =
-                served.stream().mapToLong(QueueStatistics.Snapshot::guestFaults).sum();
+        boolean all = hosts.stream().allMatch(DemoHost::isUsed);
+        checks.add(new Check("every device", all, all ? "served requests" : "a device served nothing"));
+        long faults = served.stream()
+                .flatMap(device -> device.queues().stream())
+                .mapToLong(QueueStatistics.Snapshot::guestFaults)
+                .sum();
         checks.add(new Check("guest faults", faults == 0, faults + " counted"));
+        for (DemoMove move : moves) {
+            for (DemoMove.Away away : move.away()) {
+                checks.add(new Check(
+                        "%s -> %s: %s".formatted(move.from(), move.to(), away.device()),
+                        away.problem().isEmpty(),
+                        away.problem().isEmpty() ? "plugged in again" : away.problem()));
+            }
+        }
         boolean verified = checks.stream().anyMatch(check -> check.name().equals("fio verify") && check.held());
         List<Speed> speeds = result.lines().stream()
                 .filter(line -> line.has("speed"))
@@ -127,7 +157,7 @@ public record DemoReport(
                 reads.verifiedBytes() + fioRounds * ((long) MOVING_MIB << 20),
                 lost,
                 checks,
-                queues,
+                served,
                 result.consoleLog().toString());
     }
 
@@ -145,23 +175,7 @@ public record DemoReport(
         moves.forEach(move -> lines.add(move.text()));
         lines.add(
                 String.format(Locale.ROOT, "while it moved  %,d bytes verified, lost: %d", movingVerifiedBytes, lost));
-        for (Queue queue : queues) {
-            QueueStatistics.Snapshot counts = queue.counts();
-            if (counts == null) {
-                lines.add("%-40s queue %d: handed through, its daemon alone counts"
-                        .formatted(queue.disk(), queue.queue()));
-                continue;
-            }
-            lines.add(String.format(
-                    Locale.ROOT,
-                    "%-40s queue %d: %,d requests, %,d bytes read, %,d written, %d failed",
-                    queue.disk(),
-                    queue.queue(),
-                    counts.requests(),
-                    counts.readBytes(),
-                    counts.writtenBytes(),
-                    counts.failedRequests()));
-        }
+        served.forEach(device -> lines.add(device.text()));
         List<Check> broken = checks.stream().filter(check -> !check.held()).toList();
         lines.add("errors          " + (broken.isEmpty() ? "none" : broken.size()));
         broken.forEach(check -> lines.add("  FAILED " + check.name() + ": " + check.detail()));

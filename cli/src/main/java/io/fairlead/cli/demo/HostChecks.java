@@ -24,9 +24,11 @@ final class HostChecks {
 
     /**
      * @param fixedSum SHA-256 of the read-only image as it was
+     * @param hasConsole whether the guest has one
      * @param lines what the guest reported; one names a file of the data disk and its SHA-256
      */
-    List<DemoReport.Check> run(String fixedSum, List<JsonNode> lines) throws IOException, InterruptedException {
+    List<DemoReport.Check> run(String fixedSum, boolean hasConsole, List<JsonNode> lines)
+            throws IOException, InterruptedException {
         List<DemoReport.Check> checks = new ArrayList<>();
         boolean same = sha256(Files.readAllBytes(folder.resolve("fixed.img"))).equals(fixedSum);
         checks.add(new DemoReport.Check("host: read-only image", same, same ? "unchanged" : "changed"));
@@ -44,7 +46,32 @@ final class HostChecks {
                         "host: " + file, equal, equal ? "as the guest wrote it" : "SHA-256 is " + found));
             }
         }
+        checks.add(journal(lines));
+        if (hasConsole) {
+            String said = Files.readString(DemoDevices.console(folder)).replace("\r", "");
+            boolean all = said.equals("here\nback\n");
+            checks.add(new DemoReport.Check(
+                    "host: console", all, all ? "what the guest put out before and after the moves" : said));
+        }
         return checks;
+    }
+
+    /** The guest wrote its lines, numbered, to a file of the shared folder that it had open and locked. */
+    private DemoReport.Check journal(List<JsonNode> lines) throws IOException {
+        String name = "host: shared file during the moves";
+        long written = lines.stream()
+                .mapToLong(line -> line.path("journalLines").asLong(0))
+                .sum();
+        List<String> found = Files.readAllLines(DemoDevices.share(folder).resolve("journal"));
+        for (int i = 0; i < found.size(); i++) {
+            if (!found.get(i).equals(Integer.toString(i + 1))) {
+                return new DemoReport.Check(name, false, "line %d is '%s'".formatted(i + 1, found.get(i)));
+            }
+        }
+        return new DemoReport.Check(
+                name,
+                written > 0 && found.size() == written,
+                "%d lines of the %d that the guest wrote".formatted(found.size(), written));
     }
 
     @SuppressWarnings("ArrayRecordComponent") // never compared

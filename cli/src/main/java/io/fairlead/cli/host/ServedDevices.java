@@ -28,6 +28,7 @@ public final class ServedDevices implements DeviceMaker, AutoCloseable {
     private static final Duration RELAY_DRAIN_DEADLINE = Duration.ofSeconds(10);
 
     private final EventLoopGroup loops;
+    private final boolean ownsLoops;
     private final Registry registry = new Registry();
     private final SoftwareManagement software;
     private final VhostUserManagement daemons;
@@ -36,6 +37,7 @@ public final class ServedDevices implements DeviceMaker, AutoCloseable {
     /** @param threads that serve queues */
     public ServedDevices(int threads) throws IOException {
         loops = new EventLoopGroup(threads);
+        ownsLoops = true;
         try {
             software = new SoftwareManagement("software", loops);
             daemons = new VhostUserManagement("vhost-user", loops);
@@ -46,6 +48,24 @@ public final class ServedDevices implements DeviceMaker, AutoCloseable {
             loops.close();
             throw e;
         }
+    }
+
+    private ServedDevices(ServedDevices other) throws IOException {
+        loops = other.loops;
+        ownsLoops = false;
+        software = other.software;
+        daemons = other.daemons;
+        registry.register(software);
+        registry.register(daemons);
+        server = new VhostUserServer();
+    }
+
+    /**
+     * Devices of another host of this process, by names of their own. They share what serves them, and network devices meet
+     * those of this host at switches of the same name. Closed before this one.
+     */
+    public ServedDevices beside() throws IOException {
+        return new ServedDevices(this);
     }
 
     /**
@@ -117,9 +137,12 @@ public final class ServedDevices implements DeviceMaker, AutoCloseable {
     @Override
     public void close() throws IOException {
         // In this order, whatever fails: front-ends let go of devices, which relays leave then; devices of their loops.
-        try (loops;
-                registry) {
+        try (registry) {
             server.close();
+        } finally {
+            if (ownsLoops) {
+                loops.close();
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-# What the demo's guest does: uses its three disks and checks every byte that it gets back. Each check is reported by
+# What the demo's guest does: uses its devices and checks every byte that it gets back. Each check is reported by
 # one line; the exit status is 0 only if all of them held.
 @FUNCTIONS@
 failed=0
@@ -97,30 +97,110 @@ rootwrite() {
 }
 check "root file" "4 MiB written to the root disk and read back" rootwrite
 
+stage "SCSI, shared folder, network, random numbers, console"
+# Nothing loads drivers here.
+for alias in /sys/bus/virtio/devices/*/modalias; do
+    modprobe "$(cat "$alias")"
+done
+unit=/dev/$(ls /sys/bus/scsi/devices/*/block)
+# fio_verified NAME FILE MIB
+fio_verified() {
+    fio --name="$1" --filename="$2" --rw=randwrite --bsrange=4k-64k --size="$3"m --direct=1 --ioengine=libaio \
+        --iodepth=16 --verify=crc32c --verify_fatal=1 --do_verify=1 --output-format=terse --output="/tmp/$1.log"
+}
+check "SCSI unit" "$unit: 16 MiB written at random and read back" fio_verified unit "$unit" 16
+mkdir -p /tmp/share
+shared() {
+    mount -t virtiofs share /tmp/share && cp /tmp/sums /tmp/share/sums && drop_caches && cmp /tmp/sums /tmp/share/sums
+}
+check "shared folder" "a file written and read back" shared
+ip link set eth0 up
+ip addr add @ADDRESS@/24 dev eth0
+reached() {
+    for try in 1 2 3 4 5 6; do
+        if ping -q -c 3 -w 5 @PEER@; then return 0; fi
+        sleep 1
+    done
+    return 1
+}
+check "network" "the other guest answers" reached
+entropy() {
+    grep -q virtio_rng /sys/class/misc/hw_random/rng_current &&
+        [ "$(dd if=/dev/hwrng bs=4k count=4 iflag=fullblock | wc -c)" = 16384 ]
+}
+check "random numbers" "16384 bytes" entropy
+if [ @CONSOLE@ = yes ]; then
+    say() { echo "$1" >/dev/hvc0; }
+    check "console" "a line put out" say here
+fi
+
 stage "load for the moves"
 mount "$data" /tmp/data
 @READS_EXPECT@
 @READS_START@
-moving() { # writes and verifies a file of the data disk again and again, until the machine is back
+moving() { # moving NAME FILE: writes and verifies it again and again, until the machine is back
     rounds=0
     while [ ! -e /tmp/moves.end ]; do
-        fio --name=moving --filename=/tmp/data/moving --rw=randwrite --bsrange=4k-64k --size=@MOVING_MIB@m --direct=1 \
-            --ioengine=libaio --iodepth=16 --verify=crc32c --verify_fatal=1 --do_verify=1 --output-format=terse \
-            --output=/tmp/moving.log || return 1
+        fio_verified "$1" "$2" @MOVING_MIB@ || return 1
         rounds=$((rounds + 1))
-        echo $rounds >/tmp/moving.rounds
+        echo $rounds >"/tmp/$1.rounds"
     done
 }
-moving >/tmp/moving.out 2>&1 &
-moving=$!
+journal() { # numbered lines to a file of the shared folder that is open and locked all the time
+    (
+        flock -x 8 || exit 1
+        lines=0
+        while [ ! -e /tmp/moves.end ]; do
+            lines=$((lines + 1))
+            echo $lines >&8 || exit 1
+            sleep 0.01
+        done
+        emit "{\"journalLines\":$lines}"
+    ) 8>/tmp/share/journal
+}
+stream() { # random bytes, of which a copy is kept
+    while [ ! -e /tmp/moves.end ]; do
+        head -c 16384 /dev/urandom
+        sleep 0.05
+    done
+}
+moving data /tmp/data/moving >/tmp/moving.out 2>&1 &
+on_data=$!
+moving scsi "$unit" >/tmp/moving-scsi.out 2>&1 &
+on_unit=$!
+journal >/tmp/journal.out 2>&1 &
+on_share=$!
+stream | tee /tmp/streamed | nc @PEER@ @PORT@ >/tmp/stream.out 2>&1 &
+on_net=$!
+ping -q -i 0.02 @PEER@ >/tmp/pings &
+pings=$!
 heartbeat_processor 0
 emit '{"at":"loaded"}'
 receive >/dev/null
 touch /tmp/moves.end
-check "fio during the moves" "@MOVING_MIB@ MiB written, read back and verified, again and again" wait "$moving"
+kill -INT "$pings"
+check "fio on the data disk during the moves" "@MOVING_MIB@ MiB written, read back and verified, again and again" \
+    wait "$on_data"
+check "fio on the SCSI unit during the moves" "@MOVING_MIB@ MiB written, read back and verified, again and again" \
+    wait "$on_unit"
+kept() { wait "$on_share" || { cat /tmp/journal.out; false; }; }
+check "locked file during the moves" "written to all the time" kept
+wait "$on_net"
+emit "{\"streamed\":\"$(md5sum </tmp/streamed | cut -c1-32)\"}"
+wait "$pings"
+answered() { sed -n 's/.* \([0-9]*\) packets received.*/\1/p' /tmp/pings; }
+asked=$(sed -n 's/\([0-9]*\) packets transmitted.*/\1/p' /tmp/pings)
+alive() { [ "$(answered)" -gt 0 ]; }
+check "pings during the moves" "$(answered) of $asked answered, one every 20 ms" alive
 @READS_STOP@
-emit "{\"movingRounds\":$(cat /tmp/moving.rounds)}"
+emit "{\"movingRounds\":$(($(cat /tmp/data.rounds) + $(cat /tmp/scsi.rounds)))}"
 umount /tmp/data
+stage "random numbers and console again"
+check "random numbers again" "16384 bytes" entropy
+if [ @CONSOLE@ = yes ]; then
+    check "console again" "a line put out" say back
+fi
+check "shared folder again" "unmounted" umount /tmp/share
 
 stage "end"
 quiet() { ! dmesg | grep -iE "i/o error|buffer i/o|virtio.*(fail|error)" | grep -v "dev ${fixed#/dev/}"; }
