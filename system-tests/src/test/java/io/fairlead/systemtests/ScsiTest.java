@@ -129,12 +129,12 @@ class ScsiTest {
             GuestResult result;
             try (Guest guest = Lab.TESTBED.start(spec)) {
                 Lab.await(guest, "grow");
-                scsi.resizeLun(1, 64 * MIB);
+                scsi.units().resize(1, 64 * MIB);
                 Lab.await(guest, "add");
                 // Linux counts units from 256 on by their flat address: 16384 + 700.
-                scsi.addLun(LunSettings.of(700, late));
+                scsi.units().add(LunSettings.of(700, late));
                 Lab.await(guest, "remove");
-                scsi.removeLun(700).toCompletableFuture().get(20, TimeUnit.SECONDS);
+                scsi.units().remove(700).toCompletableFuture().get(20, TimeUnit.SECONDS);
                 result = guest.awaitResult(Lab.PATIENCE);
             }
             checkDisks(result);

@@ -297,6 +297,14 @@ public interface VdpaDevice extends AutoCloseable {
     default void follow(Octets config) throws IOException {}
 
     /**
+     * As {@link #follow}, from what the source's type keeps for its driver by now ({@link #typeState()}), which is not
+     * taken here.
+     *
+     * @throws StateMismatchException where that makes no sense
+     */
+    default void followTypeState(Octets sourceState) throws IOException {}
+
+    /**
      * Marks every page written from the return of this call on; null switches it off. Needs DIRTY_LOG. The log stays the
      * caller's, who keeps it open until it is replaced.
      */

@@ -2,7 +2,7 @@ package io.fairlead.devices.scsi;
 
 import io.fairlead.devices.base.WorkerPool;
 import io.fairlead.devices.storage.Storage;
-import java.io.IOException;
+import io.fairlead.vdpa.preflight.UnitProfile;
 
 /**
  * One disk of the target: its storage, and what it keeps for initiators. Any thread.
@@ -21,6 +21,7 @@ final class LogicalUnit implements AutoCloseable {
     private final WorkerPool workers;
     private final UnitAttentions attentions = new UnitAttentions();
     private final Reservations reservations = new Reservations(attentions);
+    private volatile boolean readOnly;
     private volatile boolean writeBack = true;
     private volatile boolean stopped;
 
@@ -30,6 +31,7 @@ final class LogicalUnit implements AutoCloseable {
         serial = settings.serial(deviceName);
         discards = settings.discard() && !storage.readOnly();
         this.storage = storage;
+        readOnly = storage.readOnly();
         blockShift = Integer.numberOfTrailingZeros(storage.blockSizeBytes());
         workers = new WorkerPool("%s-lun%d".formatted(deviceName, number), MAX_WORKERS);
         attentions.addToAll(Sense.POWER_ON);
@@ -87,6 +89,15 @@ final class LogicalUnit implements AutoCloseable {
         return !storage.isBlockDevice();
     }
 
+    /** Whether initiators may not write: always so where the storage cannot be written. */
+    boolean readOnly() {
+        return readOnly;
+    }
+
+    void readOnly(boolean value) {
+        readOnly = value;
+    }
+
     /** Whether writes may stay in volatile memory until they are flushed. */
     boolean writeBack() {
         return writeBack;
@@ -105,9 +116,10 @@ final class LogicalUnit implements AutoCloseable {
         stopped = value;
     }
 
-    void resize(long newBytes) throws IOException {
-        storage.resize(newBytes);
-        attentions.addToAll(Sense.CAPACITY_CHANGED);
+    /** What it is, for other hosts. */
+    UnitProfile profile() {
+        return new UnitProfile(
+                blockBytes(), storage.physicalBlockBytes(), storage.byteCount(), readOnly, serial, storage.volume());
     }
 
     /** LOGICAL UNIT RESET (SAM-5, 6.3.3): settings and RESERVE are gone, persistent reservations stay. */

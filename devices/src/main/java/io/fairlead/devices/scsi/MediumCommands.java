@@ -126,7 +126,7 @@ final class MediumCommands {
             return Sense.NOT_READY_STOPPED;
         }
         boolean changes = kind == Kind.WRITE || kind == Kind.WRITE_SAME || kind == Kind.UNMAP;
-        if (changes && unit.storage().readOnly()) {
+        if (changes && unit.readOnly()) {
             return Sense.WRITE_PROTECTED;
         }
         if (kind == Kind.UNMAP) {

@@ -40,7 +40,7 @@ final class ModePages {
             command.fail(Sense.SAVING_NOT_SUPPORTED);
             return;
         }
-        int specific = FUA_KNOWN | (unit.storage().readOnly() ? WRITE_PROTECTED : 0);
+        int specific = FUA_KNOWN | (unit.readOnly() ? WRITE_PROTECTED : 0);
         boolean hasBlocks = !command.has(1, 8);
         boolean longBlocks = isLong && command.has(1, 0x10);
         int blockBytes = !hasBlocks ? 0 : longBlocks ? 16 : 8;
@@ -73,7 +73,7 @@ final class ModePages {
         int start = reply.position();
         reply.put((byte) CACHING).put((byte) (CACHING_BYTES - 2)).put(new byte[CACHING_BYTES - 2]);
         boolean set = switch (control) {
-            case CHANGEABLE -> !unit.storage().readOnly();
+            case CHANGEABLE -> !unit.readOnly();
             case 0 -> unit.writeBack();
             default -> true;
         };
@@ -178,7 +178,7 @@ final class ModePages {
         ByteBuffer now = ByteBuffer.allocate(CACHING_BYTES);
         if (page == CACHING) {
             caching(unit, 0, now);
-            if (!unit.storage().readOnly()) {
+            if (!unit.readOnly()) {
                 now.put(2, (byte) (wanted.get(2) & WCE));
             }
         } else {

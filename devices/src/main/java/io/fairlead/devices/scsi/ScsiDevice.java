@@ -3,12 +3,7 @@ package io.fairlead.devices.scsi;
 import io.fairlead.devices.base.QueueHandler;
 import io.fairlead.devices.base.QueueRunner;
 import io.fairlead.devices.base.SoftwareDevice;
-import io.fairlead.devices.base.TaskList;
-import io.fairlead.devices.base.WorkerTask;
-import io.fairlead.devices.storage.Storage;
-import io.fairlead.linux.BootId;
 import io.fairlead.linux.Errno;
-import io.fairlead.linux.LinuxException;
 import io.fairlead.vdpa.ConfigSpace;
 import io.fairlead.vdpa.loop.EventLoopGroup;
 import io.fairlead.virtio.DeviceId;
@@ -19,7 +14,6 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.BitSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
@@ -27,7 +21,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -58,11 +51,7 @@ public final class ScsiDevice extends SoftwareDevice {
     private final List<ScsiRequestHandler> handlers = new CopyOnWriteArrayList<>();
     private final AtomicLong errors = new AtomicLong();
 
-    /** For changes of the table. */
-    private final Object tableLock = new Object();
-
-    private volatile LunTable table;
-    private boolean released;
+    private final LogicalUnits units;
     private volatile int cdbBytes = ScsiConfig.DEFAULT_CDB_BYTES;
     private volatile int senseBytes = ScsiConfig.DEFAULT_SENSE_BYTES;
 
@@ -79,11 +68,7 @@ public final class ScsiDevice extends SoftwareDevice {
                 loops);
         this.mayUseRing = mayUseRing;
         queueSize = settings.rings().queueSize();
-        LunTable initial = LunTable.EMPTY;
-        for (LogicalUnit unit : units) {
-            initial = initial.with(unit);
-        }
-        table = initial;
+        this.units = new LogicalUnits(name, units, events, unit -> commands(unit, OptionalLong.empty(), true));
     }
 
     /**
@@ -102,23 +87,13 @@ public final class ScsiDevice extends SoftwareDevice {
         List<LogicalUnit> units = new ArrayList<>();
         try {
             for (LunSettings unit : settings.units()) {
-                units.add(open(name, unit));
+                units.add(LogicalUnits.open(name, unit));
             }
             return new ScsiDevice(name, settings, units, loops, mayUseRing);
         } catch (IOException | RuntimeException e) {
             units.forEach(LogicalUnit::close);
             throw e;
         }
-    }
-
-    private static LogicalUnit open(String name, LunSettings settings) throws IOException {
-        Storage storage;
-        try {
-            storage = settings.storage().open();
-        } catch (IOException e) {
-            throw new IOException("lun%d: %s".formatted(settings.number(), e.getMessage()), e);
-        }
-        return new LogicalUnit(name, settings, storage);
     }
 
     private static ConfigSpace config(ScsiSettings settings) {
@@ -142,190 +117,41 @@ public final class ScsiDevice extends SoftwareDevice {
         return config;
     }
 
-    // ---- units that come, go and grow; any thread ----
-
-    /** The numbers of the logical units, ascending. */
-    public List<Integer> luns() {
-        return table.units().stream().map(LogicalUnit::number).toList();
-    }
-
-    /**
-     * Adds a logical unit and tells the driver.
-     *
-     * @throws IllegalArgumentException where there is one of this number, or there are too many
-     * @throws IOException where its storage is unfit; says why
-     */
-    public void addLun(LunSettings settings) throws IOException {
-        int number = settings.number();
-        synchronized (tableLock) {
-            requireUnreleased();
-            if (table.find(number) != null) {
-                throw new IllegalArgumentException("%s has a lun%d; remove it first".formatted(name(), number));
-            }
-            if (table.units().size() >= UnitCommands.MAX_UNITS) {
-                throw new IllegalArgumentException(
-                        "%s has %d logical units and cannot have more".formatted(name(), UnitCommands.MAX_UNITS));
-            }
-            LogicalUnit unit = open(name(), settings);
-            table.units().forEach(each -> each.attentions().addToAll(Sense.UNITS_CHANGED));
-            table = table.with(unit);
-            events.add(new EventList.Event(ScsiRequest.EVENT_TRANSPORT_RESET, number, ScsiRequest.REASON_RESCAN));
-        }
-    }
-
-    /**
-     * Takes a logical unit away from the driver at once. Commands under way still come to their end.
-     *
-     * @return completed when its storage is closed
-     * @throws IllegalArgumentException where there is none of this number
-     */
-    public CompletionStage<Void> removeLun(int number) {
-        LogicalUnit unit;
-        synchronized (tableLock) {
-            requireUnreleased();
-            unit = require(number);
-            table = table.without(unit);
-            table.units().forEach(each -> each.attentions().addToAll(Sense.UNITS_CHANGED));
-            events.add(new EventList.Event(ScsiRequest.EVENT_TRANSPORT_RESET, number, ScsiRequest.REASON_REMOVED));
-        }
-        CompletableFuture<Void> closed = new CompletableFuture<>();
-        // Not on a queue's loop: closing waits for the unit's workers.
-        var _ = commands(unit, OptionalLong.empty(), true)
-                .thenAccept(_ -> Thread.ofPlatform()
-                        .daemon()
-                        .name("%s-lun%d-close".formatted(name(), number))
-                        .start(() -> {
-                            unit.close();
-                            closed.complete(null);
-                        }));
-        return closed;
-    }
-
-    /**
-     * Changes the capacity of a logical unit and tells the driver. Storage that is shorter grows; none is ever shortened.
-     *
-     * @param newBytes a positive multiple of the block size
-     * @throws IllegalArgumentException where there is no unit of this number
-     * @throws IOException where the storage cannot have that size; nothing has changed then
-     */
-    public void resizeLun(int number, long newBytes) throws IOException {
-        synchronized (tableLock) {
-            requireUnreleased();
-            require(number).resize(newBytes);
-            events.add(capacityChanged(number));
-        }
-    }
-
-    /** Capacity in bytes. */
-    public long lunBytes(int number) {
-        return require(number).storage().byteCount();
-    }
-
-    /** What the storage of a unit could hold now, in whole blocks. */
-    public long presentBytes(int number) throws IOException {
-        return require(number).storage().presentBytes();
-    }
-
-    private LogicalUnit require(int number) {
-        LogicalUnit unit = table.find(number);
-        if (unit == null) {
-            throw new IllegalArgumentException("%s has no lun%d, only %s".formatted(name(), number, luns()));
-        }
-        return unit;
-    }
-
-    private void requireUnreleased() {
-        if (released) {
-            throw new IllegalStateException(name() + " is closed");
-        }
-    }
-
-    static EventList.Event capacityChanged(int number) {
-        Sense sense = Sense.CAPACITY_CHANGED;
-        return new EventList.Event(ScsiRequest.EVENT_PARAMETER_CHANGE, number, sense.code() | sense.qualifier() << 8);
+    /** Its logical units, which may be changed at any time. */
+    public LogicalUnits units() {
+        return units;
     }
 
     // ---- for other hosts ----
 
-    /**
-     * The {@code volume} of every unit, the {@code cache} that what is stored may be in, and of each unit ({@code lun0} and
-     * so on) what else has to be alike.
-     */
     @Override
     public Map<String, String> identity() {
-        List<LogicalUnit> units = table.units();
-        Map<String, String> identity = new LinkedHashMap<>();
-        boolean isKnown =
-                units.stream().noneMatch(unit -> unit.storage().volume().isEmpty());
-        String volumes = units.stream()
-                .map(unit -> "lun%d %s".formatted(unit.number(), unit.storage().volume()))
-                .collect(Collectors.joining(", "));
-        identity.put("volume", !isKnown ? "" : units.isEmpty() ? "no logical units" : volumes);
-        identity.put("cache", cache(units));
-        units.forEach(unit -> identity.put("lun" + unit.number(), LunIdentity.of(unit)));
-        return identity;
-    }
-
-    private static boolean isCached(LogicalUnit unit) {
-        return !unit.storage().readOnly() && unit.storage().isBuffered();
-    }
-
-    private static String cache(List<LogicalUnit> units) {
-        if (units.stream().noneMatch(ScsiDevice::isCached)) {
-            return "none";
-        }
-        try {
-            return "page cache of " + BootId.current();
-        } catch (IOException e) {
-            return "";
-        }
+        return units.identity();
     }
 
     @Override
     public Octets typeState() {
-        return ScsiState.of(table.units(), events);
+        return units.state();
     }
 
     @Override
     public void typeState(Octets state) throws IOException {
-        synchronized (tableLock) {
-            if (state.size() == 0) {
-                driverReset();
-                return;
-            }
-            ScsiState.apply(state, name(), table, events);
+        if (state.size() == 0) {
+            driverReset();
+        } else {
+            units.state(state);
         }
+    }
+
+    @Override
+    public void followTypeState(Octets sourceState) throws IOException {
+        units.follow(sourceState);
     }
 
     /** Another host sees what is on the storage, and not what is in this host's page cache. */
     @Override
     protected CompletionStage<Void> settle() {
-        return CompletableFuture.allOf(table.units().stream()
-                .filter(ScsiDevice::isCached)
-                .map(ScsiDevice::flush)
-                .toArray(CompletableFuture<?>[]::new));
-    }
-
-    private static CompletableFuture<Void> flush(LogicalUnit unit) {
-        CompletableFuture<Void> flushed = new CompletableFuture<>();
-        TaskList tasks = new TaskList();
-        tasks.add(new WorkerTask() {
-            @Override
-            protected void run() {
-                int error = unit.storage().flush();
-                if (error == 0) {
-                    flushed.complete(null);
-                } else {
-                    flushed.completeExceptionally(
-                            new LinuxException("fdatasync", unit.storage().subject(), -error));
-                }
-            }
-
-            @Override
-            protected void finish() {}
-        });
-        unit.workers().submit(tasks);
-        return flushed;
+        return units.flush();
     }
 
     // ---- what the base asks ----
@@ -370,28 +196,24 @@ public final class ScsiDevice extends SoftwareDevice {
         });
         handlers.clear();
         events.clear();
-        table.units().forEach(LogicalUnit::powerOn);
+        units.powerOn();
     }
 
     /** Its driver noticed nothing: what initiators rely on stays. */
     @Override
     protected void driverRestart() {
-        table.units().forEach(unit -> unit.storage().releaseCaches());
+        units.releaseCaches();
     }
 
     @Override
     protected void release() {
-        synchronized (tableLock) {
-            released = true;
-            table.units().forEach(LogicalUnit::close);
-            table = LunTable.EMPTY;
-        }
+        units.close();
     }
 
     // ---- for the queues ----
 
     LunTable table() {
-        return table;
+        return units.table();
     }
 
     int cdbBytes() {

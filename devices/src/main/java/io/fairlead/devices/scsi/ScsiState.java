@@ -4,6 +4,7 @@ import io.fairlead.vdpa.StateMismatchException;
 import io.fairlead.virtio.ScsiRequest;
 import io.fairlead.virtio.parts.Octets;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -13,24 +14,26 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What a SCSI host keeps for its driver, as it goes to another host: of each unit what it is, its mode, its reservations
- * and what initiators have not been told; and events that wait. Little-endian:
+ * and what initiators have not been told; and events that wait; and which units were taken away. Little-endian:
  *
  * <pre>{@code
- * u16 version = 1; u16 units;
+ * u16 version = 2; u16 units;
  * of each unit: u16 number; u8 flags; u8 zero; u32 block bytes; u64 bytes; text volume; text serial;
  *     u32 generation; u8 type; s8 holder; s8 reserved by; u8 keys, each u8 initiator, u64 key;
  *     u8 initiators, of each u8 initiator, u8 attentions, each u8 key, u8 code, u8 qualifier;
- * u8 events missed;
+ * u8 events missed; u16 numbers, each u16 number of a unit that was taken away;
  * text: u16 bytes, UTF-8
  * }</pre>
  */
 final class ScsiState {
-    private static final int VERSION = 1;
+    private static final int VERSION = 2;
     private static final int READ_ONLY = 1;
     private static final int WRITE_BACK = 2;
     private static final int STOPPED = 4;
@@ -47,14 +50,27 @@ final class ScsiState {
             Reservations.Snapshot reservations,
             Map<Integer, List<Sense>> attentions) {}
 
-    private ScsiState() {}
+    private final String deviceName;
+    private final List<Unit> units;
+    private final boolean missed;
+    private final SortedSet<Integer> removed;
 
-    static Octets of(List<LogicalUnit> units, EventList events) {
+    private ScsiState(String deviceName, List<Unit> units, boolean missed, SortedSet<Integer> removed) {
+        this.deviceName = deviceName;
+        this.units = units;
+        this.missed = missed;
+        this.removed = removed;
+    }
+
+    /** @param removed numbers of units that were taken away */
+    static Octets of(List<LogicalUnit> units, SortedSet<Integer> removed, EventList events) {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         write(out, 2, VERSION);
         write(out, 2, units.size());
         units.forEach(unit -> write(out, unit));
         write(out, 1, events.isEmpty() ? 0 : 1);
+        write(out, 2, removed.size());
+        removed.forEach(number -> write(out, 2, number));
         return Octets.of(out.toByteArray());
     }
 
@@ -66,7 +82,7 @@ final class ScsiState {
     }
 
     private static void write(ByteArrayOutputStream out, LogicalUnit unit) {
-        int flags = (unit.storage().readOnly() ? READ_ONLY : 0)
+        int flags = (unit.readOnly() ? READ_ONLY : 0)
                 | (unit.writeBack() ? WRITE_BACK : 0)
                 | (unit.stopped() ? STOPPED : 0);
         write(out, 2, unit.number());
@@ -105,14 +121,10 @@ final class ScsiState {
         out.writeBytes(bytes);
     }
 
-    /**
-     * Gives it to a device of this host.
-     *
-     * @throws StateMismatchException where a unit is missing, smaller or another one, or the bytes make no sense; nothing
-     *     is changed then
-     */
-    static void apply(Octets state, String deviceName, LunTable table, EventList events) throws StateMismatchException {
+    /** @throws StateMismatchException where the bytes make no sense */
+    static ScsiState read(String deviceName, Octets state) throws StateMismatchException {
         List<Unit> units = new ArrayList<>();
+        SortedSet<Integer> removed = new TreeSet<>();
         boolean missed;
         ByteBuffer in = ByteBuffer.wrap(state.toArray()).order(ByteOrder.LITTLE_ENDIAN);
         try {
@@ -126,21 +138,60 @@ final class ScsiState {
                 units.add(read(deviceName, in));
             }
             missed = in.get() != 0;
+            for (int i = in.getShort() & 0xffff; i > 0; i--) {
+                removed.add(in.getShort() & 0xffff);
+            }
         } catch (BufferUnderflowException e) {
             throw malformed(deviceName, "it ends early");
         }
         if (in.hasRemaining() || !isAscending(units)) {
             throw malformed(deviceName, in.hasRemaining() ? "it goes on after its end" : "its units are out of order");
         }
+        return new ScsiState(deviceName, units, missed, removed);
+    }
+
+    boolean has(int number) {
+        return units.stream().anyMatch(unit -> unit.number == number);
+    }
+
+    SortedSet<Integer> removed() {
+        return removed;
+    }
+
+    /** Units of the same storage become as large as the source's, where the storage is, and read-only or not as it is. */
+    void follow(LunTable table) throws IOException {
+        for (Unit unit : units) {
+            LogicalUnit here = table.find(unit.number);
+            if (here == null
+                    || unit.volume.isEmpty()
+                    || !unit.volume.equals(here.storage().volume())) {
+                continue;
+            }
+            if (unit.byteCount > here.storage().byteCount()
+                    && unit.byteCount <= here.storage().presentBytes()) {
+                here.storage().resize(unit.byteCount);
+            }
+            if (!here.storage().readOnly()) {
+                here.readOnly((unit.flags & READ_ONLY) != 0);
+            }
+        }
+    }
+
+    /**
+     * Gives it to a device of this host.
+     *
+     * @throws StateMismatchException where a unit is missing, smaller or another one; nothing is changed then
+     */
+    void give(LunTable table, EventList events) throws StateMismatchException {
         for (Unit unit : units) {
             check(deviceName, unit, table.find(unit.number));
         }
         units.forEach(unit -> give(unit, table, events));
-        if (table.units().size() > units.size()) {
+        boolean more = table.units().size() > units.size();
+        if (more) {
             table.units().forEach(unit -> unit.attentions().addToAll(Sense.UNITS_CHANGED));
-            missed = true;
         }
-        if (missed) {
+        if (more || missed) {
             events.add(EventList.Event.MISSED);
         }
     }
@@ -218,8 +269,8 @@ final class ScsiState {
             why = "has blocks of %d bytes and not of %d".formatted(here.blockBytes(), unit.blockBytes);
         } else if (here.storage().byteCount() < unit.byteCount) {
             why = "has %d bytes, fewer than %d".formatted(here.storage().byteCount(), unit.byteCount);
-        } else if (here.storage().readOnly() != ((unit.flags & READ_ONLY) != 0)) {
-            why = here.storage().readOnly() ? "is read-only" : "is not read-only";
+        } else if (here.readOnly() != ((unit.flags & READ_ONLY) != 0)) {
+            why = here.readOnly() ? "is read-only" : "is not read-only";
         } else if (!here.serial().equals(unit.serial)) {
             why = "has the serial number %s and not %s".formatted(here.serial(), unit.serial);
         }
@@ -241,7 +292,7 @@ final class ScsiState {
         }
         if (here.storage().byteCount() > unit.byteCount) {
             here.attentions().addToAll(Sense.CAPACITY_CHANGED);
-            events.add(ScsiDevice.capacityChanged(unit.number));
+            events.add(LogicalUnits.changed(unit.number, Sense.CAPACITY_CHANGED));
         }
     }
 }

@@ -6,6 +6,7 @@ import io.fairlead.vdpa.AttributeValue;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoopGroup;
 import io.fairlead.vdpa.preflight.DeviceProfile;
+import io.fairlead.vdpa.preflight.UnitProfile;
 import io.fairlead.virtio.DeviceId;
 import io.fairlead.virtio.ScsiRequest;
 import java.io.IOException;
@@ -29,6 +30,7 @@ public final class ScsiType implements SoftwareType {
 
     private static final int QUEUE_SIZE = 256;
     private static final String SIZE = "size";
+    private static final String READ_ONLY = "read-only";
     private static final String NONE = "none";
     private static final String QUEUES = "queues";
     private static final Pattern UNIT = Pattern.compile("lun(0|[1-9][0-9]{0,5})(?:\\.(.+))?");
@@ -83,7 +85,7 @@ public final class ScsiType implements SoftwareType {
 
     @Override
     public String changeable() {
-        return "lunN (a path adds a unit, none takes it away), lunN.size";
+        return "lunN (a path adds a unit, none takes it away), lunN.size, lunN.read-only";
     }
 
     /** Units that are added take the attributes that are given with them; each change is one of its own. */
@@ -91,6 +93,7 @@ public final class ScsiType implements SoftwareType {
     public void change(VdpaDevice device, Map<String, String> attributes, boolean forced) throws IOException {
         ScsiDevice scsi = (ScsiDevice) device;
         Map<String, String> sizes = new TreeMap<>();
+        Map<Integer, Boolean> readOnly = new TreeMap<>();
         Map<String, String> added = new LinkedHashMap<>();
         List<Integer> removed = new ArrayList<>();
         attributes.forEach((key, value) -> {
@@ -102,6 +105,10 @@ public final class ScsiType implements SoftwareType {
             } else if (unit.group(2) == null && value.equals(NONE)) {
                 removed.add(Integer.parseInt(unit.group(1)));
             } else if (unit.group(2) != null && !attributes.containsKey("lun" + unit.group(1))) {
+                if (unit.group(2).equals(READ_ONLY)) {
+                    readOnly.put(Integer.parseInt(unit.group(1)), AttributeValue.onOrOff(key, value));
+                    return;
+                }
                 throw unchangeable(device, key);
             } else {
                 added.put(key, value);
@@ -111,23 +118,26 @@ public final class ScsiType implements SoftwareType {
         for (Map.Entry<String, String> size : sizes.entrySet()) {
             resize(scsi, Integer.parseInt(size.getKey()), size.getValue(), forced);
         }
+        for (Map.Entry<Integer, Boolean> unit : readOnly.entrySet()) {
+            scsi.units().readOnly(unit.getKey(), unit.getValue());
+        }
         for (int number : removed) {
-            var _ = scsi.removeLun(number);
+            var _ = scsi.units().remove(number);
         }
         for (LunSettings unit : units) {
-            scsi.addLun(unit);
+            scsi.units().add(unit);
         }
     }
 
     private static void resize(ScsiDevice scsi, int number, String value, boolean forced) throws IOException {
         String key = "lun%d.%s".formatted(number, SIZE);
-        long newBytes = value.equals("storage") ? scsi.presentBytes(number) : AttributeValue.bytes(key, value);
-        if (newBytes < scsi.lunBytes(number) && !forced) {
+        long newBytes = value.equals("storage") ? scsi.units().presentBytes(number) : AttributeValue.bytes(key, value);
+        if (newBytes < scsi.units().byteCount(number) && !forced) {
             throw new IllegalArgumentException(
                     "%s: %s: %d bytes are less than the %d that it has: what lies behind them would be cut off; say so by --force"
-                            .formatted(scsi.name(), key, newBytes, scsi.lunBytes(number)));
+                            .formatted(scsi.name(), key, newBytes, scsi.units().byteCount(number)));
         }
-        scsi.resizeLun(number, newBytes);
+        scsi.units().resize(number, newBytes);
     }
 
     @Override
@@ -135,12 +145,14 @@ public final class ScsiType implements SoftwareType {
         Map<String, String> attributes = RingSettings.like(other);
         int queues = other.queues().size() - ScsiRequest.FIRST_REQUEST_QUEUE;
         attributes.put(QUEUES, Integer.toString(Math.max(1, queues)));
-        other.identity().forEach((key, value) -> {
-            Matcher unit = UNIT.matcher(key);
-            if (unit.matches() && unit.group(2) == null) {
-                LunIdentity.attributes(value).forEach((name, text) -> attributes.put(key + "." + name, text));
-            }
-        });
+        UnitProfile.of(other.identity())
+                .forEach((number, unit) -> unit.ifPresent(like -> {
+                    String prefix = "lun%d.".formatted(number);
+                    attributes.put(prefix + "block-size", Integer.toString(like.blockBytes()));
+                    attributes.put(prefix + "physical-block-size", Integer.toString(like.physicalBlockBytes()));
+                    attributes.put(prefix + READ_ONLY, like.readOnly() ? "on" : "off");
+                    attributes.put(prefix + "serial", like.serial());
+                }));
         return attributes;
     }
 }

@@ -6,11 +6,14 @@ import io.fairlead.linux.Memfd;
 import io.fairlead.vdpa.MemoryRegion;
 import io.fairlead.vdpa.MemoryTable;
 import io.fairlead.vdpa.VdpaDevice;
+import io.fairlead.virtio.DeviceFaultException;
 import io.fairlead.virtio.DriverQueue;
 import io.fairlead.virtio.DriverRings;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * A guest for tests: memory, and a driver that sets a device up through the contract. The first part of the memory holds
@@ -19,6 +22,8 @@ import java.util.List;
 public final class Guest implements AutoCloseable {
     public static final long BASE = 0x4000_0000L;
     public static final int RING_BYTES = 256 << 10;
+    private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(20);
+    private static final long POLL_NANOS = 5_000;
 
     private final VdpaDevice device;
     private final Fd memoryFd;
@@ -89,6 +94,14 @@ public final class Guest implements AutoCloseable {
         device.status(1 | 2 | 4 | 8);
     }
 
+    /** As {@link #start}, of one queue alone. */
+    public void startOnly(int queue, long features) throws IOException {
+        device.driverFeatures(features);
+        device.status(1 | 2 | 8);
+        startQueue(queue, features);
+        device.status(1 | 2 | 4 | 8);
+    }
+
     public void startQueue(int i, long features) throws IOException {
         prepareQueue(i, features);
         device.queueReady(i, true);
@@ -96,11 +109,12 @@ public final class Guest implements AutoCloseable {
 
     public void prepareQueue(int i, long features) throws IOException {
         long offset = (long) i * RING_BYTES;
-        if (DriverRings.byteCount(queueSize, features, indirectEntries) > RING_BYTES) {
+        long byteCount = DriverRings.byteCount(queueSize, features, indirectEntries);
+        if (byteCount > RING_BYTES) {
             throw new IllegalArgumentException("the rings do not fit");
         }
         MemorySegment memory = memory().asSlice(offset, RING_BYTES);
-        memory.fill((byte) 0);
+        memory.asSlice(0, byteCount).fill((byte) 0);
         rings[i] = DriverRings.lay(memory, BASE + offset, queueSize, features, indirectEntries);
         queues[i] = DriverQueue.create(rings[i]);
         connect(device, i);
@@ -131,6 +145,25 @@ public final class Guest implements AutoCloseable {
         if (kicks[i] != null) {
             kicks[i].close();
             calls[i].close();
+        }
+    }
+
+    /** Waits for the next answer and takes it. Without a thread for each wait, of which there are very many. */
+    public static void awaitAnswer(DriverQueue queue) {
+        long deadline = System.nanoTime() + PATIENCE_NANOS;
+        while (!poll(queue)) {
+            if (System.nanoTime() - deadline > 0) {
+                throw new AssertionError("no answer");
+            }
+            LockSupport.parkNanos(POLL_NANOS);
+        }
+    }
+
+    private static boolean poll(DriverQueue queue) {
+        try {
+            return queue.poll();
+        } catch (DeviceFaultException e) {
+            throw new AssertionError(e);
         }
     }
 

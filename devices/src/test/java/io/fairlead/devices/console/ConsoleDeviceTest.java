@@ -79,7 +79,7 @@ class ConsoleDeviceTest {
         assertThat(queue.add(new long[] {Guest.BASE + OUT}, new int[] {bytes.length}, 1, 0, 1))
                 .isTrue();
         guest.publish(TX);
-        await().until(queue::poll);
+        Guest.awaitAnswer(queue);
     }
 
     /** Gives the device one buffer; the answer comes when there is input. */
@@ -91,7 +91,7 @@ class ConsoleDeviceTest {
 
     private String awaitInput() throws Exception {
         DriverQueue queue = guest.queue(RX);
-        await().until(queue::poll);
+        Guest.awaitAnswer(queue);
         byte[] bytes = guest.memory().asSlice(IN, queue.writtenBytes()).toArray(ValueLayout.JAVA_BYTE);
         return new String(bytes, StandardCharsets.UTF_8);
     }
@@ -197,8 +197,11 @@ class ConsoleDeviceTest {
                 // The device is closed.
             }
         });
+        int nothing = HostileRequests.Form.NOTHING;
+        HostileRequests.Form form =
+                queue == RX ? new HostileRequests.Form(nothing, 1) : new HostileRequests.Form(1, nothing);
         HostileRequests.Counts counts =
-                HostileRequests.send(device, queue, Feature.VERSION_1, 10_000, 5, HostileRequests::noise);
+                HostileRequests.send(device, queue, Feature.VERSION_1, 10_000, 5, form, HostileRequests::noise);
         assertThat(counts.answered()).isPositive();
         assertThat(counts.resets()).isPositive();
         device.close();

@@ -2,7 +2,6 @@ package io.fairlead.devices.rng;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.awaitility.Awaitility.await;
 
 import io.fairlead.devices.base.Guest;
 import io.fairlead.devices.base.HostileRequests;
@@ -39,7 +38,7 @@ class RngDeviceTest {
                         1))
                 .isTrue();
         guest.publish(0);
-        await().until(queue::poll);
+        Guest.awaitAnswer(queue);
         return (int) queue.writtenBytes();
     }
 
@@ -68,8 +67,9 @@ class RngDeviceTest {
         long mappings = Mapping.openCount();
         try (EventLoopGroup loops = new EventLoopGroup(1);
                 VdpaDevice device = TYPE.create("rng0", Map.of(), loops)) {
+            HostileRequests.Form form = new HostileRequests.Form(HostileRequests.Form.NOTHING, 1);
             HostileRequests.Counts counts =
-                    HostileRequests.send(device, 0, Feature.VERSION_1, 10_000, 11, HostileRequests::noise);
+                    HostileRequests.send(device, 0, Feature.VERSION_1, 10_000, 11, form, HostileRequests::noise);
             assertThat(counts.answered()).isPositive();
             assertThat(counts.resets()).isPositive();
         }

@@ -1,7 +1,6 @@
 package io.fairlead.devices.scsi;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import io.fairlead.devices.base.Guest;
 import io.fairlead.virtio.DriverQueue;
@@ -9,7 +8,6 @@ import io.fairlead.virtio.ScsiRequest;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.time.Duration;
 import java.util.Arrays;
 import java.util.HexFormat;
 
@@ -113,7 +111,7 @@ final class Initiator {
     Answer call(long address, byte[] cdb, byte[] out, int inBytes) throws IOException {
         long at = send(address, cdb, out, inBytes);
         DriverQueue driver = guest.queue(queue);
-        await().pollDelay(Duration.ZERO).pollInterval(Duration.ofNanos(50_000)).until(driver::poll);
+        Guest.awaitAnswer(driver);
         assertThat(driver.writtenBytes()).isGreaterThanOrEqualTo(RESPONSE_BYTES);
         return answer(at, inBytes);
     }
@@ -186,7 +184,7 @@ final class Initiator {
     int manage(int lun, int subtype, long ofTag) throws IOException {
         DriverQueue driver = guest.queue(ScsiRequest.CONTROL_QUEUE);
         sendManagement(lun, subtype, ofTag);
-        await().pollDelay(Duration.ZERO).until(driver::poll);
+        Guest.awaitAnswer(driver);
         return managed();
     }
 

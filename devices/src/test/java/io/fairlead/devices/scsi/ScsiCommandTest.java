@@ -465,7 +465,7 @@ class ScsiCommandTest {
     @Test
     void attentionsAreToldOnceAndInOrder() throws IOException {
         assertThat(initiator.manage(0, ScsiRequest.TMF_LOGICAL_UNIT_RESET, 0)).isZero();
-        device.resizeLun(0, BYTES / 2);
+        device.units().resize(0, BYTES / 2);
         initiator.in(0, "12 00 00 00 24 00", 36).isGood();
         initiator.call(0, READY).fails(Sense.UNIT_RESET);
         byte[] sense = initiator.in(0, "03 00 00 00 12 00", 18).data();

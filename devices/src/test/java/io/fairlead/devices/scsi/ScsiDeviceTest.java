@@ -23,6 +23,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -92,7 +93,7 @@ class ScsiDeviceTest {
     /** Event, number of the unit and reason of the next event. */
     private List<Integer> event() {
         DriverQueue queue = guest.queue(ScsiRequest.EVENT_QUEUE);
-        await().until(queue::poll);
+        Guest.awaitAnswer(queue);
         assertThat(queue.writtenBytes()).isEqualTo(16);
         long at = guest.dataOffset() + 3L * Initiator.DATA_BYTES + 64L * (queue.token() - 1);
         MemorySegment memory = guest.memory();
@@ -103,28 +104,47 @@ class ScsiDeviceTest {
     }
 
     @Test
+    void aUnitBecomesReadOnlyAndWritableAgain() throws Exception {
+        giveEventBuffers(4);
+        device.units().readOnly(0, true);
+        device.units().readOnly(0, true);
+        assertThat(event()).containsExactly(ScsiRequest.EVENT_PARAMETER_CHANGE, 0, 0x012a);
+        initiator.call(0, READY).fails(Sense.MODES_CHANGED);
+        initiator.call(0, READY).isGood();
+        initiator.out(0, "2a 00 00000000 00 0001 00", new byte[512]).fails(Sense.WRITE_PROTECTED);
+        assertThat(initiator.in(0, "1a 08 08 00 ff 00", 255).data()[2] & 0x80)
+                .as("write protected")
+                .isEqualTo(0x80);
+        assertThat(initiator.in(0, "28 00 00000000 00 0001 00", 512).data()).hasSize(512);
+        device.units().readOnly(0, false);
+        assertThat(event()).containsExactly(ScsiRequest.EVENT_PARAMETER_CHANGE, 0, 0x012a);
+        initiator.call(0, READY).fails(Sense.MODES_CHANGED);
+        initiator.out(0, "2a 00 00000000 00 0001 00", new byte[512]).isGood();
+    }
+
+    @Test
     void aUnitComesGrowsAndGoes() throws Exception {
         giveEventBuffers(8);
         Path file = image("late.img", 8192);
-        device.addLun(LunSettings.of(700, file));
+        device.units().add(LunSettings.of(700, file));
         assertThat(event()).containsExactly(ScsiRequest.EVENT_TRANSPORT_RESET, 700, ScsiRequest.REASON_RESCAN);
         initiator.call(0, READY).fails(Sense.UNITS_CHANGED);
         initiator.call(700, READY).fails(Sense.POWER_ON);
         initiator.out(700, "2a 00 00000000 00 0001 00", new byte[512]).isGood();
-        device.resizeLun(700, 16384);
+        device.units().resize(700, 16384);
         assertThat(event()).containsExactly(ScsiRequest.EVENT_PARAMETER_CHANGE, 700, 0x092a);
         initiator.call(700, READY).fails(Sense.CAPACITY_CHANGED);
         assertThat(initiator.in(700, "25 00 00000000 0000 00 00", 8).data()[3]).isEqualTo((byte) 31);
         assertThat(Files.size(file)).isEqualTo(16384);
-        assertThatThrownBy(() -> device.resizeLun(700, 1000)).isInstanceOf(IOException.class);
-        assertThatThrownBy(() -> device.addLun(LunSettings.of(700, file)))
+        assertThatThrownBy(() -> device.units().resize(700, 1000)).isInstanceOf(IOException.class);
+        assertThatThrownBy(() -> device.units().add(LunSettings.of(700, file)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("lun700");
-        device.removeLun(700).toCompletableFuture().get(10, SECONDS);
+        device.units().remove(700).toCompletableFuture().get(10, SECONDS);
         assertThat(event()).containsExactly(ScsiRequest.EVENT_TRANSPORT_RESET, 700, ScsiRequest.REASON_REMOVED);
         initiator.call(700, READY).fails(Sense.UNIT_NOT_SUPPORTED);
-        assertThat(device.luns()).containsExactly(0);
-        assertThatThrownBy(() -> device.removeLun(700))
+        assertThat(device.units().numbers()).containsExactly(0);
+        assertThatThrownBy(() -> device.units().remove(700))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("lun700");
     }
@@ -132,9 +152,9 @@ class ScsiDeviceTest {
     @Test
     void eventsWaitForBuffersAndTooManyAreTold() throws Exception {
         for (int i = 0; i < EventList.MAX_EVENTS; i++) {
-            device.resizeLun(lunOf(i), 8192);
+            device.units().resize(lunOf(i), 8192);
         }
-        device.removeLun(1).toCompletableFuture().get(10, SECONDS);
+        device.units().remove(1).toCompletableFuture().get(10, SECONDS);
         giveEventBuffers(3);
         assertThat(event()).containsExactly(ScsiRequest.EVENTS_MISSED, -1, 0);
         assertThat(event()).containsExactly(ScsiRequest.EVENT_PARAMETER_CHANGE, 2, 0x092a);
@@ -144,8 +164,8 @@ class ScsiDeviceTest {
     /** Units 1 and 2 by turns, made where they are missing. */
     private int lunOf(int i) throws IOException {
         int number = 1 + i % 2;
-        if (!device.luns().contains(number)) {
-            device.addLun(LunSettings.of(number, image("lun%d-%d.img".formatted(number, i), 8192)));
+        if (!device.units().numbers().contains(number)) {
+            device.units().add(LunSettings.of(number, image("lun%d-%d.img".formatted(number, i), 8192)));
         }
         return number;
     }
@@ -155,8 +175,8 @@ class ScsiDeviceTest {
         device.reset();
         guest.start(device.deviceFeatures() & ~ScsiConfig.F_HOTPLUG);
         giveEventBuffers(2);
-        device.addLun(LunSettings.of(1, image("b.img", 8192)));
-        device.resizeLun(1, 16384);
+        device.units().add(LunSettings.of(1, image("b.img", 8192)));
+        device.units().resize(1, 16384);
         assertThat(event().getFirst()).isEqualTo(ScsiRequest.EVENT_PARAMETER_CHANGE);
     }
 
@@ -186,7 +206,7 @@ class ScsiDeviceTest {
         }
         assertThat(control.poll()).isFalse();
         storage.gate.countDown();
-        await().until(control::poll);
+        Guest.awaitAnswer(control);
         assertThat(initiator.managed()).isZero();
         // The command was answered before.
         assertThat(guest.queue(Initiator.REQUEST_QUEUE).poll()).isTrue();
@@ -222,7 +242,7 @@ class ScsiDeviceTest {
         long at = initiator.send(ScsiRequest.address(0), Initiator.cdb("2a 00 00000008 00 0001 00"), new byte[512], 0);
         await().until(() ->
                 initiator.manage(0, ScsiRequest.TMF_QUERY_TASK_SET, 0) == ScsiRequest.RESPONSE_FUNCTION_SUCCEEDED);
-        CompletionStage<Void> gone = device.removeLun(0);
+        CompletionStage<Void> gone = device.units().remove(0);
         Initiator other = new Initiator(guest, Initiator.REQUEST_QUEUE + 1);
         other.call(0, READY).fails(Sense.UNIT_NOT_SUPPORTED);
         assertThat(gone.toCompletableFuture()).isNotDone();
@@ -230,7 +250,7 @@ class ScsiDeviceTest {
         storage.gate.countDown();
         gone.toCompletableFuture().get(10, SECONDS);
         assertThat(storage.closed).isTrue();
-        await().until(() -> guest.queue(Initiator.REQUEST_QUEUE).poll());
+        Guest.awaitAnswer(guest.queue(Initiator.REQUEST_QUEUE));
         initiator.answer(at, 0).isGood();
     }
 
@@ -293,7 +313,7 @@ class ScsiDeviceTest {
     private static void control(Random random, MemorySegment readable) {
         HostileRequests.noise(random, readable);
         if (readable.byteSize() >= 24 && random.nextInt(20) != 0) {
-            readable.set(ValueLayout.JAVA_INT_UNALIGNED, 0, random.nextInt(4));
+            readable.set(ValueLayout.JAVA_INT_UNALIGNED, 0, random.nextInt(20) == 0 ? 3 : random.nextInt(3));
             readable.set(ValueLayout.JAVA_INT_UNALIGNED, 4, random.nextInt(9));
             readable.set(ValueLayout.JAVA_LONG_UNALIGNED, 8, ScsiRequest.address(random.nextInt(3)));
         }
@@ -316,6 +336,9 @@ class ScsiDeviceTest {
                     Feature.VERSION_1 | ScsiConfig.F_INOUT,
                     10_000,
                     3,
+                    queue == ScsiRequest.CONTROL_QUEUE
+                            ? new HostileRequests.Form(24, 5)
+                            : new HostileRequests.Form(Initiator.REQUEST_BYTES, Initiator.RESPONSE_BYTES),
                     queue == ScsiRequest.CONTROL_QUEUE ? ScsiDeviceTest::control : ScsiDeviceTest::plausible);
             assertThat(counts.answered()).isPositive();
             assertThat(counts.resets()).isPositive();
@@ -345,10 +368,12 @@ class ScsiDeviceTest {
                     .as("nothing is looked at before there is an event")
                     .isFalse();
             // The stub has one size; a removed unit would not come back.
-            device.addLun(LunSettings.of(5, image("e%d.img".formatted(i), 4096)));
-            await().until(() -> DeviceStatus.has(device.status(), DeviceStatus.DEVICE_NEEDS_RESET));
+            device.units().add(LunSettings.of(5, image("e%d.img".formatted(i), 4096)));
+            await().pollDelay(Duration.ZERO)
+                    .pollInterval(Duration.ofMillis(1))
+                    .until(() -> DeviceStatus.has(device.status(), DeviceStatus.DEVICE_NEEDS_RESET));
             device.reset();
-            device.removeLun(5).toCompletableFuture().get(10, SECONDS);
+            device.units().remove(5).toCompletableFuture().get(10, SECONDS);
             device.reset();
             guest.start(device.deviceFeatures());
         }
@@ -370,7 +395,7 @@ class ScsiDeviceTest {
         assertThat(queue.add(new long[] {Guest.BASE + at, Guest.BASE + at + 128}, new int[] {35, 16}, 1, 1, 1))
                 .isTrue();
         guest.publish(Initiator.REQUEST_QUEUE);
-        await().until(queue::poll);
+        Guest.awaitAnswer(queue);
         assertThat(memory.get(ValueLayout.JAVA_INT_UNALIGNED, at + 128))
                 .as("power on, cut short")
                 .isEqualTo(4);

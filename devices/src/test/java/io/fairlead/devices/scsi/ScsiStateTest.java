@@ -156,6 +156,60 @@ class ScsiStateTest {
         }
     }
 
+    // ---- changes of the source while the machine moves ----
+
+    private Octets changedState(Map<String, String> changes) throws IOException {
+        new ScsiType().change(source, changes, false);
+        return source.typeState();
+    }
+
+    @Test
+    void followsGrowthAndReadOnly() throws IOException {
+        try (ScsiDevice other = other(Map.of())) {
+            Octets changed = changedState(Map.of("lun0.size", "16384", "lun0.read-only", "on"));
+            assertThatThrownBy(() -> other.typeState(changed)).hasMessageContaining("fewer than 16384");
+            other.followTypeState(changed);
+            assertThat(other.units().byteCount(0)).isEqualTo(16384);
+            other.typeState(changed);
+            assertThat(other.typeState())
+                    .as("with what its driver was not told")
+                    .isEqualTo(changed);
+            assertThat(other.identity()).isEqualTo(source.identity());
+            Octets back = changedState(Map.of("lun0.read-only", "off"));
+            other.followTypeState(back);
+            other.typeState(back);
+            assertThat(other.identity()).isEqualTo(source.identity());
+        }
+    }
+
+    @Test
+    void followsAUnitThatWentAndNoOtherStorage() throws Exception {
+        Path more = Files.write(folder.resolve("more.img"), new byte[4096]);
+        Map<String, String> another = Map.of("lun0.volume", "vol-z", "lun4", more.toString());
+        try (ScsiDevice other = other(another)) {
+            Octets changed = changedState(Map.of("lun1", "none", "lun0.size", "16384"));
+            other.followTypeState(changed);
+            assertThat(other.units().numbers()).as("what only it has stays").containsExactly(0, 4);
+            assertThat(other.units().byteCount(0)).as("other storage").isEqualTo(8192);
+            assertThatThrownBy(() -> other.typeState(changed)).hasMessageContaining("stands for vol-z");
+            Octets again = changedState(
+                    Map.of("lun1", folder.resolve("b.img").toString(), "lun1.locked", "off", "lun1.volume", "vol-b"));
+            assertThatThrownBy(() -> other.typeState(again)).isInstanceOf(StateMismatchException.class);
+        }
+        try (ScsiDevice other = other(Map.of("lun1.read-only", "off"))) {
+            other.followTypeState(changedState(Map.of("lun1.read-only", "on")));
+            assertThat(other.units().numbers()).as("it went and came again").containsExactly(0, 1);
+            assertThat(other.identity()).isEqualTo(source.identity());
+        }
+    }
+
+    @Test
+    void whatWasOpenedForReadingStaysReadOnly() {
+        assertThatThrownBy(() -> changedState(Map.of("lun1.read-only", "off")))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("lun1.read-only=off");
+    }
+
     /** Changed bytes are refused, or are another state that could be. */
     @Test
     void malformedStatesChangeNothing() throws IOException {

@@ -125,15 +125,15 @@ class ScsiTypeTest {
         try (EventLoopGroup loops = new EventLoopGroup(1);
                 ScsiDevice device = (ScsiDevice) TYPE.create("s0", Map.of("lun0", a.toString()), loops)) {
             TYPE.change(device, Map.of("lun7", b.toString(), "lun7.read-only", "on", "lun0.size", "16384"), false);
-            assertThat(device.luns()).containsExactly(0, 7);
-            assertThat(device.lunBytes(0)).isEqualTo(16384);
+            assertThat(device.units().numbers()).containsExactly(0, 7);
+            assertThat(device.units().byteCount(0)).isEqualTo(16384);
             assertThatThrownBy(() -> TYPE.change(device, Map.of("lun0.size", "8192"), false))
                     .hasMessageContaining("--force");
             TYPE.change(device, Map.of("lun0.size", "8192"), true);
             TYPE.change(device, Map.of("lun0.size", "storage"), false);
-            assertThat(device.lunBytes(0)).isEqualTo(16384);
+            assertThat(device.units().byteCount(0)).isEqualTo(16384);
             TYPE.change(device, Map.of("lun7", "none"), false);
-            assertThat(device.luns()).containsExactly(0);
+            assertThat(device.units().numbers()).containsExactly(0);
             for (String key : new String[] {"queues", "lun0.serial"}) {
                 assertThatThrownBy(() -> TYPE.change(device, Map.of(key, "1"), false))
                         .isInstanceOf(IllegalArgumentException.class)

@@ -235,6 +235,11 @@ public final class Preflight {
         keys.addAll(destination.identity().keySet());
         keys.addAll(checks.vitalIdentity());
         keys.remove(CACHE);
+        if (source.deviceId() == DeviceId.SCSI && ScsiUnitChecks.apply(source, destination)) {
+            verdicts.addAll(ScsiUnitChecks.compare(source, destination));
+            keys.removeAll(checks.vitalIdentity());
+            keys.removeIf(UnitProfile::isKey);
+        }
         for (String key : keys) {
             String here = source.identity(key);
             String there = destination.identity(key);

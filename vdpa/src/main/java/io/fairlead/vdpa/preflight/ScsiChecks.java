@@ -8,7 +8,10 @@ import io.fairlead.virtio.ScsiConfig;
 import java.util.List;
 import java.util.Set;
 
-/** The SCSI host. Sense and CDB sizes are the driver's and go along with the machine. */
+/**
+ * The SCSI host. Sense and CDB sizes are the driver's and go along with the machine. Its units are compared one by one
+ * where both sides tell them ({@link ScsiUnitChecks}); of another daemon's host only a user knows what it stands for.
+ */
 final class ScsiChecks {
     private static final String LIMITS = "use a destination with at least the source's limits";
 

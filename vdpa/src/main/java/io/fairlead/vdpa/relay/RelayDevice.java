@@ -462,6 +462,11 @@ public final class RelayDevice implements VdpaDevice {
     }
 
     @Override
+    public synchronized void followTypeState(Octets sourceState) throws IOException {
+        device.followTypeState(sourceState);
+    }
+
+    @Override
     public synchronized Octets typeState() throws IOException {
         return device.typeState();
     }

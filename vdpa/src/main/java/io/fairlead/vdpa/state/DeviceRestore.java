@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -40,6 +41,10 @@ public final class DeviceRestore {
      */
     public static void follow(DeviceState state, VdpaDevice device) throws IOException {
         device.follow(state.config().bytes());
+        Optional<Section.TypeState> typeState = state.section(Section.TypeState.class);
+        if (typeState.isPresent()) {
+            device.followTypeState(typeState.get().data());
+        }
     }
 
     /**

@@ -44,7 +44,7 @@ final class SectionDecoder {
     static final int AVAILABLE_WRAP = 1;
     static final int USED_WRAP = 2;
 
-    static final int MAX_TEXTS = 64;
+    static final int MAX_TEXTS = 1024;
     static final int MAX_CONTROL_COMMANDS = 8192;
 
     private static final int QUEUE_RUN_BYTES = 8;
