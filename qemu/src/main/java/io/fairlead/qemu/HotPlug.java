@@ -12,6 +12,7 @@ import tools.jackson.databind.JsonNode;
 /** Devices that come to a running machine and leave it again. One thread at a time for a machine. */
 public final class HotPlug {
     private static final Logger LOG = LoggerFactory.getLogger(HotPlug.class);
+    private static final String NOT_FOUND = "DeviceNotFound";
     private static final String UNPLUG_PENDING = "in the process of unplug";
 
     private HotPlug() {}
@@ -59,18 +60,24 @@ public final class HotPlug {
     }
 
     /**
-     * Takes a device out: asks the guest, waits until it has let go, and removes what belongs to the device from QEMU.
+     * Takes a device out: asks the guest, waits until it has let go, and removes what belongs to the device from QEMU. One
+     * that QEMU does not have is out already.
      *
      * @param guestTimeout how long the guest may take
      * @throws GuestHoldsException where the guest does not let go in time or refuses; the device stays, and it may be tried
      *     again
-     * @throws IOException where QEMU refuses, or there is no such device
+     * @throws IOException where QEMU refuses
      */
     public static void unplug(Qmp qmp, String id, Duration guestTimeout) throws IOException, InterruptedException {
         long mark = qmp.eventMark();
         try {
             JsonNode _ = qmp.execute("device_del", Map.of("id", id));
         } catch (QmpException e) {
+            if (e.errorClass().equals(NOT_FOUND)) {
+                LOG.info("device {}: QEMU does not have it", id);
+                removeBackend(qmp, id);
+                return;
+            }
             // Asked before, and the guest has not answered: it is waited for again.
             if (!e.description().contains(UNPLUG_PENDING)) {
                 throw new IOException("device %s: %s".formatted(id, e.description()), e);

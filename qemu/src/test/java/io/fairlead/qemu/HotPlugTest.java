@@ -174,9 +174,21 @@ class HotPlugTest {
                     .isInstanceOf(GuestHoldsException.class)
                     .hasMessageContaining("refuses");
             answers.put(
-                    "device_del", "\"error\": {\"class\": \"DeviceNotFound\", \"desc\": \"Device 'disk1' not found\"}");
+                    "device_del",
+                    "\"error\": {\"class\": \"GenericError\", \"desc\": \"Bus does not support hotplugging\"}");
             assertThatThrownBy(() -> HotPlug.unplug(qmp, "disk1", TIMEOUT))
-                    .hasMessage("device disk1: Device 'disk1' not found");
+                    .hasMessage("device disk1: Bus does not support hotplugging");
         }
+        assertThat(commands()).containsExactly("device_del", "device_del");
+    }
+
+    @Test
+    void whatQemuDoesNotHaveIsOutAlready() throws Exception {
+        answers.put("device_del", "\"error\": {\"class\": \"DeviceNotFound\", \"desc\": \"Device 'disk1' not found\"}");
+        try (FakeMonitor monitor = monitor(_ -> "");
+                Qmp qmp = Qmp.connect(monitor.socket(), TIMEOUT)) {
+            HotPlug.unplug(qmp, "disk1", TIMEOUT);
+        }
+        assertThat(commands()).containsExactly("device_del", "netdev_del", "chardev-remove");
     }
 }

@@ -53,6 +53,19 @@ class AttachTest {
             nodes.a.start();
             assertThat(sum(nodes, "second")).isEqualTo(RootImage.sha256(content));
 
+            // As a node leaves it that was killed between writing a device down and plugging it in.
+            nodes.a.node.kill();
+            Path ghost = folder.resolve("ghost.sock");
+            Path kept = folder.resolve("a.state/attached/ghost.json");
+            Files.writeString(kept, """
+                    {"machine":"vm0","name":"ghost","type":"rng","socket":"%s","attributes":{}}""".formatted(ghost));
+            nodes.a.start();
+            assertThat(ghost).exists();
+            TwoNodes.Ended never = vm(nodes, "detach", "vm0", "ghost");
+            assertThat(never.exitCode()).as(never.text()).isZero();
+            assertThat(ghost).doesNotExist();
+            assertThat(kept).doesNotExist();
+
             TwoNodes.Ended detached = vm(nodes, "detach", "vm0", "more");
             assertThat(detached.exitCode()).as(detached.text()).isZero();
             assertThat(socket).doesNotExist();
