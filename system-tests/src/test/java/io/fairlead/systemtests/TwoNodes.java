@@ -18,16 +18,19 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BiFunction;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * Two hosts on one: a node process each, a disk of which both serve the same file, and a guest that reads it all the time
- * into buffers that only the device writes.
+ * Two hosts on one: a node process each, a device of which both serve the same thing, and a guest that uses it all the
+ * time. Unless told otherwise the device is a disk, which the guest reads into buffers that only the device writes.
  */
 final class TwoNodes implements AutoCloseable {
     static final int READ_MIB = 16;
+    private static final String IMAGE = "disk.img";
     private static final int RECONNECT_MILLIS = 20;
     private static final Duration LIMIT = Duration.ofMinutes(2);
     private static final JsonMapper JSON = new JsonMapper();
@@ -51,6 +54,19 @@ final class TwoNodes implements AutoCloseable {
      * @param bus where it is plugged in, of a machine that has it from its start
      */
     record Unmigratable(String name, String type, String driver, String bus) {}
+
+    /**
+     * The machine's device as both nodes serve it.
+     *
+     * @param attributes as of {@code --device}, after its name, type and socket
+     * @param model what QEMU has of it, by its id and socket
+     * @param machine adds what the guest needs beside it
+     */
+    record Served(
+            String type,
+            String attributes,
+            BiFunction<String, Path, VhostUserDevice> model,
+            UnaryOperator<GuestSpec> machine) {}
 
     /** What a command said and how it ended. */
     record Ended(int exitCode, List<JsonNode> lines, String text) {
@@ -122,15 +138,15 @@ final class TwoNodes implements AutoCloseable {
         }
 
         void start() throws IOException, InterruptedException {
-            start(file() + attributes);
+            start(served.attributes);
         }
 
         /**
-         * Starts the node with another disk than the other one's.
+         * Starts the node with another device than the other one's.
          *
-         * @param disk what it is and where, as of {@code --device}
+         * @param attributes what it is and where, as of {@code --device}
          */
-        void start(String disk) throws IOException, InterruptedException {
+        void start(String attributes) throws IOException, InterruptedException {
             List<String> words = new ArrayList<>(List.of(
                     "node",
                     "--name",
@@ -144,7 +160,7 @@ final class TwoNodes implements AutoCloseable {
                     "--certificates",
                     folder.resolve("ca/localhost").toString(),
                     "--device",
-                    "name=disk0,type=blk,socket=%s,%s".formatted(socket(), disk)));
+                    "name=disk0,type=%s,socket=%s,%s".formatted(served.type, socket(), attributes)));
             StringBuilder devices = new StringBuilder("disk0");
             for (Unmigratable more : unmigratable) {
                 words.addAll(List.of(
@@ -161,7 +177,7 @@ final class TwoNodes implements AutoCloseable {
 
     private final Path folder;
     private final Path image;
-    private final String attributes;
+    private final Served served;
     private final String job;
     private final List<Unmigratable> unmigratable;
     private int guests;
@@ -187,13 +203,16 @@ final class TwoNodes implements AutoCloseable {
     /** @param unmigratable which the first QEMU has from its start */
     TwoNodes(Path folder, String attributes, String job, int moreMib, List<Unmigratable> unmigratable)
             throws Exception {
+        this(folder, disk(image(folder, moreMib), attributes), job, unmigratable);
+    }
+
+    /** @param job which says that it is {@code busy} */
+    TwoNodes(Path folder, Served served, String job, List<Unmigratable> unmigratable) throws Exception {
         this.folder = folder;
-        this.attributes = attributes;
+        this.served = served;
         this.job = job;
         this.unmigratable = List.copyOf(unmigratable);
-        byte[] content = new byte[(READ_MIB + moreMib) << 20];
-        new Random(3).nextBytes(content);
-        image = Files.write(folder.resolve("disk.img"), content);
+        image = folder.resolve(IMAGE);
         Path _ = CertificateAuthority.openOrCreate(folder.resolve("ca"), Duration.ofDays(2))
                 .createHost(List.of("localhost", "127.0.0.1"), Duration.ofDays(2));
         a = new Host("a");
@@ -205,9 +224,27 @@ final class TwoNodes implements AutoCloseable {
         guest = startGuest();
     }
 
+    private static Path image(Path folder, int moreMib) throws IOException {
+        byte[] content = new byte[(READ_MIB + moreMib) << 20];
+        new Random(3).nextBytes(content);
+        return Files.write(folder.resolve(IMAGE), content);
+    }
+
+    private static Served disk(Path image, String attributes) {
+        return new Served(
+                "blk",
+                file(image) + attributes,
+                (id, socket) -> VhostUserDevice.blk(id, socket).with("num-queues", 1),
+                UnaryOperator.identity());
+    }
+
+    private static String file(Path image) {
+        return "path=%s,locked=off,volume=data".formatted(image);
+    }
+
     /** The disk's file, as of {@code --device}. */
     String file() {
-        return "path=%s,locked=off,volume=data".formatted(image);
+        return file(image);
     }
 
     Path image() {
@@ -215,7 +252,7 @@ final class TwoNodes implements AutoCloseable {
     }
 
     private MigratingGuest startGuest() throws Exception {
-        GuestSpec spec = spec().device(disk(here)).workDirectory(folder.resolve("g" + guests++));
+        GuestSpec spec = spec().device(device(here)).workDirectory(folder.resolve("g" + guests++));
         for (Unmigratable more : unmigratable) {
             spec = spec.device(VhostUserDevice.of(more.name(), more.driver(), here.socket(more.name()))
                     .with("bus", more.bus()));
@@ -245,19 +282,17 @@ final class TwoNodes implements AutoCloseable {
     }
 
     GuestSpec spec() {
-        return GuestSpec.job(job)
+        return served.machine.apply(GuestSpec.job(job)
                 .release(QemuRelease.V11)
                 .machineType("pc-q35-10.0")
                 .memoryMib(256)
                 .processors(2)
                 .arguments("-device", "pcie-root-port,id=port0,chassis=1")
-                .nodeMonitor();
+                .nodeMonitor());
     }
 
-    private static VhostUserDevice disk(Host host) {
-        return VhostUserDevice.blk("disk0", host.socket())
-                .withReconnectMillis(RECONNECT_MILLIS)
-                .with("num-queues", 1);
+    private VhostUserDevice device(Host host) {
+        return served.model.apply("disk0", host.socket()).withReconnectMillis(RECONNECT_MILLIS);
     }
 
     Host here() {
@@ -275,7 +310,7 @@ final class TwoNodes implements AutoCloseable {
 
     /** The same with another machine. */
     Guest startDestination(GuestSpec spec) throws IOException {
-        Guest destination = guest.startDestination(spec.device(disk(there)));
+        Guest destination = guest.startDestination(spec.device(device(there)));
         there.monitorOf(destination);
         return destination;
     }
