@@ -11,4 +11,5 @@ module io.fairlead.bench {
     exports io.fairlead.bench.blk;
     exports io.fairlead.bench.fs;
     exports io.fairlead.bench.migrate;
+    exports io.fairlead.bench.scsi;
 }

@@ -2,8 +2,12 @@ package io.fairlead.bench;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -41,6 +45,32 @@ public record ProcessUsage(long cpuNanos, long anonymousBytes, long fileBytes, l
         return parse(
                 Files.readString(folder.resolve("stat"), StandardCharsets.ISO_8859_1),
                 Files.readString(folder.resolve("status"), StandardCharsets.ISO_8859_1));
+    }
+
+    /** Which threads of a process are meant. */
+    public interface ThreadFilter {
+        /** @param name as of comm(5), at most 15 characters */
+        boolean isMeant(long id, String name);
+    }
+
+    /** Processor time of some threads of a process by their ids; the kernel's own that work for it are among them. */
+    public static Map<Long, Long> threadCpuNanos(long pid, ThreadFilter filter) throws IOException {
+        Map<Long, Long> nanos = new HashMap<>();
+        try (DirectoryStream<Path> threads = Files.newDirectoryStream(Path.of("/proc", Long.toString(pid), "task"))) {
+            for (Path thread : threads) {
+                long id = Long.parseLong(thread.getFileName().toString());
+                try {
+                    String stat = Files.readString(thread.resolve("stat"), StandardCharsets.ISO_8859_1);
+                    String name = stat.substring(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
+                    if (filter.isMeant(id, name)) {
+                        nanos.put(id, parse(stat, "").cpuNanos);
+                    }
+                } catch (NoSuchFileException e) {
+                    // It has ended meanwhile.
+                }
+            }
+        }
+        return nanos;
     }
 
     /** Resident memory without what it shares with guests. */

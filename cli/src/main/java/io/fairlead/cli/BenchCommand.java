@@ -8,6 +8,8 @@ import io.fairlead.bench.fs.FsBench;
 import io.fairlead.bench.fs.FsBenchOptions;
 import io.fairlead.bench.migrate.MigrateBench;
 import io.fairlead.bench.migrate.MigrateBenchOptions;
+import io.fairlead.bench.scsi.ScsiBench;
+import io.fairlead.bench.scsi.ScsiBenchOptions;
 import io.fairlead.testbed.Progress;
 import io.fairlead.testbed.Testbed;
 import java.io.IOException;
@@ -38,7 +40,7 @@ final class BenchCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "what to measure is missing: blk, fs, migrate or relay");
+        throw new ParameterException(spec.commandLine(), "what to measure is missing: blk, fs, migrate, relay or scsi");
     }
 
     @Command(
@@ -173,6 +175,42 @@ final class BenchCommand implements Runnable {
                     RELAY_FILE_BYTES,
                     testbed.libblkio().library());
             output.publish(RelayBench.run(options, BenchOutputMixin.progress()));
+        }
+        return 0;
+    }
+
+    @Command(
+            name = "scsi",
+            description =
+                    "SCSI hosts: I/O a second in a guest and processor time per I/O, beside QEMU's own virtio-scsi; and the device by itself beside our disk.",
+            mixinStandardHelpOptions = true,
+            footer = {
+                "",
+                "Rows are medians of alternating runs. 'held' says whether the design's bar is met; the exit code",
+                "does not depend on it. All rounds take about six minutes."
+            })
+    int scsi(
+            @Mixin TestbedMixin guests,
+            @Option(names = "--rounds", paramLabel = "N", description = "Runs of each workload on each host.") @Nullable
+                    Integer rounds,
+            @Option(names = "--seconds", paramLabel = "S", description = "Length of one run in the guest.") @Nullable
+                    Integer seconds,
+            @Option(names = "--quick", description = "A smoke test of a minute; its figures are of no worth.")
+                    boolean quick,
+            @Mixin BenchOutputMixin output)
+            throws IOException, InterruptedException {
+        try (Testbed testbed = guests.open(Progress.toStandardError())) {
+            List<String> self = OwnCommand.line();
+            ScsiBenchOptions options = quick
+                    ? ScsiBenchOptions.quick(output.folder(), guests.release(), self)
+                    : ScsiBenchOptions.full(output.folder(), guests.release(), self);
+            if (rounds != null) {
+                options = options.withRounds(rounds);
+            }
+            if (seconds != null) {
+                options = options.withRunTime(Duration.ofSeconds(seconds));
+            }
+            output.publish(ScsiBench.run(options, testbed, BenchOutputMixin.progress()));
         }
         return 0;
     }

@@ -6,6 +6,7 @@ import io.fairlead.bench.BenchRow;
 import io.fairlead.bench.BenchTable;
 import io.fairlead.bench.Figures;
 import io.fairlead.bench.Samples;
+import io.fairlead.bench.driver.ReadingDriver;
 import io.fairlead.devices.blk.BlkDevice;
 import io.fairlead.devices.blk.BlkSettings;
 import io.fairlead.vdpa.SharedDirtyLog;
@@ -86,6 +87,9 @@ final class LoggingCost {
                     on[round] = logged(device, driver, log);
                     off[round] = driver.run(runTime.toNanos());
                 }
+            }
+            if (driver.failed() > 0) {
+                throw new IOException("%d reads failed".formatted(driver.failed()));
             }
             rows.add(new BenchRow(
                     "logging/cached randread-4k/qd%d, log on vs off".formatted(depth),

@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 
-/** Does what {@code fairlead serve} does with disks, for tests that run before the command line is built. */
+/** Does what {@code fairlead serve} does, for tests that run before the command line is built. */
 final class TestServe {
     private TestServe() {}
 
@@ -30,9 +30,9 @@ final class TestServe {
                 attributes.put(pair.substring(0, equals), pair.substring(equals + 1));
             }
             String name = attributes.remove("name");
-            attributes.remove("type");
+            int type = DeviceId.byName(attributes.remove("type")).orElseThrow();
             Path socket = Path.of(attributes.remove("socket"));
-            VdpaDevice device = registry.add(management.name(), name, DeviceId.BLOCK, attributes);
+            VdpaDevice device = registry.add(management.name(), name, type, attributes);
             server.serve(device, socket);
         }
         System.out.println(json ? "{\"ready\":true}" : "ready");

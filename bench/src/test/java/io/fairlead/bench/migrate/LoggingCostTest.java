@@ -3,6 +3,7 @@ package io.fairlead.bench.migrate;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fairlead.bench.BenchProgress;
+import io.fairlead.bench.driver.ReadingDriver;
 import io.fairlead.devices.blk.BlkDevice;
 import io.fairlead.devices.blk.BlkSettings;
 import io.fairlead.linux.Fd;
