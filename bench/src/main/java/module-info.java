@@ -11,5 +11,6 @@ module io.fairlead.bench {
     exports io.fairlead.bench.blk;
     exports io.fairlead.bench.fs;
     exports io.fairlead.bench.migrate;
+    exports io.fairlead.bench.net;
     exports io.fairlead.bench.scsi;
 }

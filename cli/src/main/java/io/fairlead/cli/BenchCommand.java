@@ -8,6 +8,8 @@ import io.fairlead.bench.fs.FsBench;
 import io.fairlead.bench.fs.FsBenchOptions;
 import io.fairlead.bench.migrate.MigrateBench;
 import io.fairlead.bench.migrate.MigrateBenchOptions;
+import io.fairlead.bench.net.NetBench;
+import io.fairlead.bench.net.NetBenchOptions;
 import io.fairlead.bench.scsi.ScsiBench;
 import io.fairlead.bench.scsi.ScsiBenchOptions;
 import io.fairlead.testbed.Progress;
@@ -40,7 +42,8 @@ final class BenchCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "what to measure is missing: blk, fs, migrate, relay or scsi");
+        throw new ParameterException(
+                spec.commandLine(), "what to measure is missing: blk, fs, migrate, net, relay or scsi");
     }
 
     @Command(
@@ -143,6 +146,46 @@ final class BenchCommand implements Runnable {
                 options = options.withRounds(rounds);
             }
             output.publish(FsBench.run(options, guests.release(), testbed, BenchOutputMixin.progress()));
+        }
+        return 0;
+    }
+
+    @Command(
+            name = "net",
+            description =
+                    "Network cards: packets a second through the switch with DPDK's virtio_user, beside DPDK's vhost.",
+            mixinStandardHelpOptions = true,
+            footer = {
+                "",
+                "Rows are medians of alternating runs. 'held' says whether the design's bar is met; the exit code",
+                "does not depend on it. All rows take about six minutes. Server and client need a processor each."
+            })
+    int net(
+            @Option(names = "--rounds", paramLabel = "N", description = "Runs of each row with each server.") @Nullable
+                    Integer rounds,
+            @Option(names = "--seconds", paramLabel = "S", description = "Length of one run.") @Nullable Double seconds,
+            @Option(names = "--quick", description = "A smoke test of a minute; its figures are of no worth.")
+                    boolean quick,
+            @Option(
+                            names = "--only",
+                            paramLabel = "REGEX",
+                            defaultValue = "",
+                            description = "Rows whose name has this in it, such as split/64.")
+                    String only,
+            @Mixin BenchOutputMixin output)
+            throws IOException, InterruptedException {
+        try (Testbed testbed = Testbed.open(Progress.toStandardError())) {
+            List<String> self = OwnCommand.line();
+            NetBenchOptions options = quick
+                    ? NetBenchOptions.quick(output.folder(), self, testbed.testpmd())
+                    : NetBenchOptions.full(output.folder(), self, testbed.testpmd());
+            if (rounds != null) {
+                options = options.withRounds(rounds);
+            }
+            if (seconds != null) {
+                options = options.withRunTime(Duration.ofMillis(Math.round(seconds * 1000)));
+            }
+            output.publish(NetBench.run(options.withSelect(Pattern.compile(only)), BenchOutputMixin.progress()));
         }
         return 0;
     }

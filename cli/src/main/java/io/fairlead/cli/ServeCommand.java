@@ -16,7 +16,9 @@ import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import tools.jackson.databind.json.JsonMapper;
@@ -144,6 +146,27 @@ final class ServeCommand implements Callable<Integer> {
                             statistics.countsMarks() ? counts.markedPages() : "unknown");
                 }
             }
+            printTypeCounters(out, device);
+        }
+    }
+
+    private void printTypeCounters(PrintStream out, VdpaDevice device) {
+        Map<String, Long> counters = device.typeCounters();
+        if (counters.isEmpty()) {
+            return;
+        }
+        if (json) {
+            ObjectNode node = mapper.createObjectNode();
+            node.put("name", device.name());
+            node.set("counters", mapper.valueToTree(counters));
+            out.println(node);
+        } else {
+            out.printf(
+                    "%s: %s%n",
+                    device.name(),
+                    counters.entrySet().stream()
+                            .map(counter -> counter.getKey() + " " + counter.getValue())
+                            .collect(Collectors.joining(", ")));
         }
     }
 

@@ -65,6 +65,7 @@ final class GuestImages {
             "usr/bin/flock",
             "usr/sbin/blockdev",
             "usr/bin/ip",
+            "usr/bin/iperf3",
             "usr/sbin/vdpa",
             "usr/bin/sg_inq",
             "usr/bin/sg_vpd",

@@ -51,6 +51,9 @@ record PackageSet(String name, String release, boolean backports, List<String> p
                     "e2fsprogs",
                     "util-linux",
                     "iproute2",
+                    "iperf3",
+                    "iputils-ping",
+                    "tcpdump",
                     "kmod",
                     "sg3-utils",
                     "mtools",
@@ -82,6 +85,18 @@ record PackageSet(String name, String release, boolean backports, List<String> p
 
     static final PackageSet VIRTIOFSD =
             new PackageSet("virtiofsd", "trixie", false, List.of("virtiofsd"), INSTALLATION_ONLY);
+
+    /** DPDK's test program, with the drivers for both ends of vhost-user; its libraries name the release they belong to. */
+    static final PackageSet DPDK = new PackageSet(
+            "dpdk",
+            "trixie",
+            false,
+            List.of(
+                    "dpdk-dev",
+                    "/librte-net-vhost[0-9.]+/",
+                    "/librte-net-virtio[0-9.]+/",
+                    "/librte-mempool-ring[0-9.]+/"),
+            List.of("libdpdk-dev", "python3", "sse4.2-support", "rdma-core", "adduser", "debconf", "dpkg"));
 
     PackageSet {
         packages = List.copyOf(packages);

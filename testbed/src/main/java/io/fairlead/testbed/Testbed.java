@@ -4,7 +4,10 @@ import io.fairlead.qemu.Accelerator;
 import io.fairlead.qemu.ProgramRoot;
 import io.fairlead.qemu.QemuBinary;
 import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -116,6 +119,28 @@ public final class Testbed implements AutoCloseable {
     /** The command that starts virtiofsd. */
     public List<String> virtiofsd() throws IOException {
         return store.get(PackageSet.VIRTIOFSD).command("usr/libexec/virtiofsd");
+    }
+
+    /** The command that starts DPDK's testpmd with the drivers net_vhost and net_virtio_user; EAL's options come next. */
+    public List<String> testpmd() throws IOException {
+        ProgramRoot root = store.get(PackageSet.DPDK);
+        List<String> command = new ArrayList<>(root.command("usr/bin/dpdk-testpmd"));
+        Path libraries = root.file(LIBRARY_FOLDER);
+        for (String driver : List.of("bus_vdev", "mempool_ring", "net_vhost", "net_virtio")) {
+            command.add("-d");
+            command.add(driver(libraries, driver).toString());
+        }
+        return List.copyOf(command);
+    }
+
+    /** The file ends in the version of the interface. */
+    private static Path driver(Path libraries, String name) throws IOException {
+        try (DirectoryStream<Path> found = Files.newDirectoryStream(libraries, "librte_" + name + ".so.*")) {
+            for (Path path : found) {
+                return path.toRealPath();
+            }
+        }
+        throw new IOException("DPDK's packages have no driver " + name);
     }
 
     /** The command that starts a program of the guests' userland on the host, such as {@code usr/bin/fio}. */

@@ -315,6 +315,11 @@ public interface VdpaDevice extends AutoCloseable {
     /** Live counters, readable from any thread. */
     DeviceStatistics statistics();
 
+    /** What the device's type counts besides, by names such as {@code droppedNoRoom}, in order; from any thread. */
+    default Map<String, Long> typeCounters() {
+        return Map.of();
+    }
+
     /** Stops, waits for what is in flight and releases everything. Again: no effect. */
     @Override
     void close() throws IOException;

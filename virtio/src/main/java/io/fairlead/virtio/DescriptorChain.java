@@ -290,6 +290,16 @@ public final class DescriptorChain {
     }
 
     /**
+     * Loads one byte of the first segment, so that it is in the processor's cache when it is looked at. Several chains
+     * touched one after the other come at the same time.
+     *
+     * @return the byte, of which something has to be made, or the load is left out
+     */
+    public int touch() {
+        return memory.segment(regions[0]).get(ValueLayout.JAVA_BYTE, regionOffset(0));
+    }
+
+    /**
      * Writes the last of the device-writable bytes, where many types have their status.
      *
      * @throws IndexOutOfBoundsException where there is no writable byte

@@ -21,6 +21,9 @@ final class FrameInbox implements AutoCloseable {
     static final int CELL_BYTES = 256;
     static final int CELLS = 8192;
 
+    /** An inbox that empties again and again uses no more than these, so that they stay in the processor's cache. */
+    private static final int WARM_CELLS = 128;
+
     /** Before the frame's own header in a record. */
     private static final int COUNT_BYTES = Integer.BYTES;
 
@@ -63,7 +66,7 @@ final class FrameInbox implements AutoCloseable {
         sequences = sequenceMapping.segment();
     }
 
-    private static int cellsFor(int byteCount) {
+    static int cellsFor(int byteCount) {
         return (byteCount + COUNT_BYTES + CELL_BYTES - 1) / CELL_BYTES;
     }
 
@@ -80,13 +83,28 @@ final class FrameInbox implements AutoCloseable {
      * @return the record's position; -1 where there is no room
      */
     long reserve(int byteCount) {
-        int needed = cellsFor(byteCount);
+        long at = reserveCells(cellsFor(byteCount));
+        if (at >= 0) {
+            begin(at, byteCount);
+        }
+        return at;
+    }
+
+    /**
+     * Takes room for several frames, which all have to follow at once, each by {@link #begin} and {@link #commit}; what is
+     * not needed goes back by {@link #giveBack}.
+     *
+     * @param needed cells, at most an eighth of the ring
+     * @return the position of the first; -1 where there is no room
+     */
+    long reserveCells(int needed) {
         while (true) {
             long at = (long) TAIL.getAcquire(this);
-            int toEnd = CELLS - (int) (at & MASK);
-            int unused = toEnd < needed ? toEnd : 0;
+            int index = (int) (at & MASK);
             // The head may be older than it is now: then there seems to be less room, never more.
-            if (at + unused + needed - (long) HEAD.getAcquire(this) > CELLS) {
+            long oldest = (long) HEAD.getAcquire(this);
+            int unused = CELLS - index < needed ? CELLS - index : 0;
+            if (at + unused + needed - oldest > CELLS) {
                 return -1;
             }
             if (TAIL.compareAndSet(this, at, at + unused + needed)) {
@@ -94,9 +112,22 @@ final class FrameInbox implements AutoCloseable {
                     cells.set(ValueLayout.JAVA_INT, offsetOf(at), -unused);
                     publish(at);
                 }
-                cells.set(ValueLayout.JAVA_INT, offsetOf(at + unused), byteCount);
                 return at + unused;
             }
+        }
+    }
+
+    /** Begins a record in room that was taken. */
+    void begin(long position, int byteCount) {
+        cells.set(ValueLayout.JAVA_INT, offsetOf(position), byteCount);
+    }
+
+    /** Gives cells back that {@link #reserveCells} brought, from a position on to the last. */
+    void giveBack(long position, long end) {
+        if (!TAIL.compareAndSet(this, end, position)) {
+            // Somebody else has room behind them.
+            cells.set(ValueLayout.JAVA_INT, offsetOf(position), (int) (position - end));
+            publish(position);
         }
     }
 
@@ -141,7 +172,18 @@ final class FrameInbox implements AutoCloseable {
             }
             HEAD.setRelease(this, head - count);
         }
+        rewind();
         return false;
+    }
+
+    /** Where nothing is there and nothing is reserved: goes back to the first cell. */
+    private void rewind() {
+        long at = head;
+        int index = (int) (at & MASK);
+        // In between the rest of the ring seems to be in use: a long frame may find no room, for some nanoseconds.
+        if (index >= WARM_CELLS && TAIL.compareAndSet(this, at, at + CELLS - index)) {
+            HEAD.setRelease(this, at + CELLS - index);
+        }
     }
 
     /** Of the frame that {@link #next} found: where its header lies in {@link #memory}. The emptying thread may write. */

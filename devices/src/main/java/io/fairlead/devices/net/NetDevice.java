@@ -63,6 +63,11 @@ public final class NetDevice extends SoftwareDevice {
     private final NetBackend backend;
     private volatile DriverChoices choices;
     private volatile long bytesPerSecond;
+    private final RateBucket toDriver = new RateBucket(() -> bytesPerSecond);
+    private final RateBucket fromDriver = new RateBucket(() -> bytesPerSecond);
+
+    /** What the driver is told from its next reset on, as an MTU that it was told does not change (5.1.4.1). */
+    private volatile int mtuBytes;
 
     /** The driver came from another device, whose place in the network others still believe in. */
     private volatile boolean announcementDue;
@@ -83,6 +88,7 @@ public final class NetDevice extends SoftwareDevice {
         this.port = port;
         this.backend = backend;
         choices = new DriverChoices(mac, settings.queuePairs());
+        mtuBytes = settings.mtuBytes();
         rateMegabits(settings.rateMegabits());
     }
 
@@ -160,7 +166,7 @@ public final class NetDevice extends SoftwareDevice {
             return new ControlHandler(runner, (_, _, _) -> false);
         }
         int pair = queue / 2;
-        RateLimit rate = new RateLimit(() -> bytesPerSecond, runner.loop(), runner::wake);
+        RateLimit rate = new RateLimit(queue % 2 == 0 ? toDriver : fromDriver, runner.loop(), runner::wake);
         if (queue % 2 == 0) {
             tellAll(features);
             if (pair == 0 && announcementDue) {
@@ -226,6 +232,7 @@ public final class NetDevice extends SoftwareDevice {
         choices = new DriverChoices(ownMac, settings.queuePairs());
         announcementDue = false;
         showMac(ownMac);
+        config().update(bytes -> NetConfig.MTU_BYTES.write(bytes, mtuBytes));
         status(port.linkUp, false);
         tellAll(0);
     }
@@ -297,7 +304,20 @@ public final class NetDevice extends SoftwareDevice {
         return port.linkUp;
     }
 
-    /** Changes the most that each queue carries, Mbit/s; 0 for no limit. Any thread. */
+    /**
+     * Changes the longest packet that reaches the driver, at once; the driver is told when it sets the device up again, where
+     * it was told of one at all. Any thread.
+     *
+     * @param bytes as of {@link NetSettings#mtuBytes}, not 0
+     */
+    public void mtuBytes(int bytes) {
+        port.mtuBytes = bytes;
+        if (settings.mtuBytes() != 0) {
+            mtuBytes = bytes;
+        }
+    }
+
+    /** Changes the most that all queues together carry in each direction, Mbit/s; 0 for no limit. Any thread. */
     public void rateMegabits(int megabits) {
         bytesPerSecond = megabits * BYTES_PER_MEGABIT;
     }
@@ -305,6 +325,11 @@ public final class NetDevice extends SoftwareDevice {
     /** Frames that were dropped, and why. Any thread. */
     public NetDrops drops() {
         return port.drops.snapshot();
+    }
+
+    @Override
+    public Map<String, Long> typeCounters() {
+        return drops().counters();
     }
 
     @Override

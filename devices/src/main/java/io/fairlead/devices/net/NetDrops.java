@@ -1,5 +1,8 @@
 package io.fairlead.devices.net;
 
+import java.util.LinkedHashMap;
+import java.util.Map;
+
 /**
  * Frames that a device dropped, by reason.
  *
@@ -10,6 +13,17 @@ package io.fairlead.devices.net;
  * @param linkDown both ways, while the link is down
  */
 public record NetDrops(long malformed, long filtered, long tooLong, long noRoom, long linkDown) {
+    /** By the names that users see. */
+    Map<String, Long> counters() {
+        Map<String, Long> counters = new LinkedHashMap<>();
+        counters.put("droppedMalformed", malformed);
+        counters.put("droppedFiltered", filtered);
+        counters.put("droppedTooLong", tooLong);
+        counters.put("droppedNoRoom", noRoom);
+        counters.put("droppedLinkDown", linkDown);
+        return counters;
+    }
+
     public long total() {
         return malformed + filtered + tooLong + noRoom + linkDown;
     }

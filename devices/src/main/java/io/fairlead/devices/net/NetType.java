@@ -11,6 +11,7 @@ import io.fairlead.virtio.NetConfig;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 
@@ -21,6 +22,8 @@ import java.util.OptionalLong;
 public final class NetType implements SoftwareType {
     /** The attributes that a network device has. */
     public static final String ATTRIBUTES = NetSettings.ATTRIBUTES;
+
+    private static final List<String> CHANGEABLE = List.of("link", "mtu", "rate-mbps");
 
     private final Map<String, Switch> switches = new HashMap<>();
 
@@ -50,22 +53,25 @@ public final class NetType implements SoftwareType {
 
     @Override
     public String changeable() {
-        return "link, rate-mbps";
+        return String.join(", ", CHANGEABLE);
     }
 
-    /** {@code link} and {@code rate-mbps}, as at the start. */
+    /** Those that {@link #changeable} lists, as at the start. */
     @Override
     public void change(VdpaDevice device, Map<String, String> attributes, boolean forced) throws IOException {
         NetDevice card = (NetDevice) device;
         NetSettings wanted = card.settings();
         for (Map.Entry<String, String> attribute : attributes.entrySet()) {
-            if (!attribute.getKey().equals("link") && !attribute.getKey().equals("rate-mbps")) {
+            if (!CHANGEABLE.contains(attribute.getKey())) {
                 throw unchangeable(device, attribute.getKey());
             }
             wanted = wanted.with(attribute.getKey(), attribute.getValue());
         }
         if (attributes.containsKey("link")) {
             card.linkUp(wanted.linkUp());
+        }
+        if (attributes.containsKey("mtu")) {
+            card.mtuBytes(wanted.mtuBytes());
         }
         if (attributes.containsKey("rate-mbps")) {
             card.rateMegabits(wanted.rateMegabits());

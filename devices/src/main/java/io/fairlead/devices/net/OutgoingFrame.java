@@ -12,8 +12,9 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A frame that a driver sends, checked. Its headers are copied once and looked at there, as the guest may change its memory
- * at any time; the payload is copied from the guest's memory to where it goes. Filled again for each frame; one thread.
+ * A frame that a driver sends, checked. As the guest may change its memory at any time, headers that say something are
+ * copied once and looked at there. Of a frame without an offload the addresses are loaded once, and all of it is copied
+ * from the guest's memory to where it goes, behind a header of ours. Filled again for each frame; one thread.
  */
 final class OutgoingFrame implements AutoCloseable {
     /** The longest frame: what an IP packet can be, behind two VLAN tags. */
@@ -24,6 +25,9 @@ final class OutgoingFrame implements AutoCloseable {
 
     private static final ValueLayout.OfShort LE_SHORT =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfLong ANY_LONG = ValueLayout.JAVA_LONG_UNALIGNED;
+    private static final ValueLayout.OfInt ANY_INT = ValueLayout.JAVA_INT_UNALIGNED;
+    private static final int MAC_BYTES = 6;
     private static final MemorySegment EMPTY_HEADER = MemorySegment.ofArray(new byte[NetHeader.BYTES]);
 
     private final long features;
@@ -32,7 +36,10 @@ final class OutgoingFrame implements AutoCloseable {
     private final PacketLayout layout = new PacketLayout();
     private @Nullable DescriptorChain chain;
     private int byteCount;
+
+    /** 0 where nothing has been copied so far, which most frames never need: those without an offload. */
     private int copiedBytes;
+
     private long destination;
     private long source;
     private boolean segmented;
@@ -56,12 +63,28 @@ final class OutgoingFrame implements AutoCloseable {
         }
         chain = newChain;
         byteCount = (int) bytes;
-        copiedBytes = Math.min(byteCount, COPIED_BYTES);
-        newChain.read(0, copied, 0, copiedBytes);
+        copiedBytes = 0;
         parsed = false;
-        destination = PacketLayout.readMac(copied, NetHeader.BYTES);
-        source = PacketLayout.readMac(copied, NetHeader.BYTES + 6);
-        return checkHeader();
+        int kind = newChain.readInt(0);
+        if ((kind & NetHeader.F_NEEDS_CSUM) != 0) {
+            copyHeaders();
+            destination = PacketLayout.readMac(copied, NetHeader.BYTES);
+            source = PacketLayout.readMac(copied, NetHeader.BYTES + MAC_BYTES);
+            return checkHeader();
+        }
+        // The addresses as they lie: six bytes of one, two of the other; its other four.
+        long first = Long.reverseBytes(newChain.readLong(NetHeader.BYTES));
+        int rest = Integer.reverseBytes(newChain.readInt(NetHeader.BYTES + Long.BYTES));
+        destination = first >>> 16;
+        source = (first & 0xffff) << 32 | Integer.toUnsignedLong(rest);
+        segmented = false;
+        return (kind >>> Byte.SIZE & 0xff) == NetHeader.GSO_NONE;
+    }
+
+    /** The guest may have changed them by now: what is copied is what counts from here on. */
+    private void copyHeaders() {
+        copiedBytes = Math.min(byteCount, COPIED_BYTES);
+        Objects.requireNonNull(chain).read(0, copied, 0, copiedBytes);
     }
 
     /**
@@ -78,7 +101,7 @@ final class OutgoingFrame implements AutoCloseable {
         parsed = false;
         segmented = false;
         destination = PacketLayout.readMac(copied, NetHeader.BYTES);
-        source = PacketLayout.readMac(copied, NetHeader.BYTES + 6);
+        source = PacketLayout.readMac(copied, NetHeader.BYTES + MAC_BYTES);
     }
 
     /** Checks the header and makes it one that any receiver may see (virtio 1.4, 5.1.6.2). */
@@ -131,6 +154,7 @@ final class OutgoingFrame implements AutoCloseable {
     private void parse() {
         if (!parsed) {
             parsed = true;
+            requireCopied();
             layout.parse(copied, NetHeader.BYTES, copiedBytes - NetHeader.BYTES);
         }
     }
@@ -173,13 +197,29 @@ final class OutgoingFrame implements AutoCloseable {
         return layout.flowHash(copied, NetHeader.BYTES);
     }
 
+    /** Copies the headers of a frame that asks for no offload: its own header says nothing. */
+    private void requireCopied() {
+        if (copiedBytes == 0) {
+            copyHeaders();
+            MemorySegment.copy(EMPTY_HEADER, 0, copied, 0, NetHeader.BYTES);
+        }
+    }
+
     /** What is copied of header and frame; they begin at its first byte. */
     MemorySegment headers() {
+        requireCopied();
         return copied.asSlice(0, copiedBytes);
     }
 
     /** Writes header and frame, {@link #byteCount} bytes. */
     void copyTo(MemorySegment target, long offset) {
+        if (copiedBytes == 0) {
+            target.set(ANY_LONG, offset, 0);
+            target.set(ANY_INT, offset + Long.BYTES, 0);
+            Objects.requireNonNull(chain)
+                    .read(NetHeader.BYTES, target, offset + NetHeader.BYTES, byteCount - NetHeader.BYTES);
+            return;
+        }
         MemorySegment.copy(copied, 0, target, offset, copiedBytes);
         if (byteCount > copiedBytes) {
             Objects.requireNonNull(chain).read(copiedBytes, target, offset + copiedBytes, byteCount - copiedBytes);

@@ -182,6 +182,10 @@ final class ReceiveHandler implements QueueHandler {
                     "a receive buffer is %d readable and %d writable bytes, not writable alone and %d or more"
                             .formatted(chain.readableBytes(), chain.writableBytes(), NetHeader.BYTES));
         }
+        if (heldCount == 0 && memory != null && chain.writableBytes() >= byteCount) {
+            fillOne(chain, memory);
+            return;
+        }
         held[heldCount++] = chain;
         heldBytes += chain.writableBytes();
         boolean done = false;
@@ -223,6 +227,14 @@ final class ReceiveHandler implements QueueHandler {
         return heldCount > 0 && !stopping && rate.allows() && hasFrame() && (fitsHeld() || heldCount == mostHeld);
     }
 
+    /** Puts the frame into a buffer that is large enough, as most are, and gives it to the driver. */
+    private void fillOne(DescriptorChain chain, MemorySegment from) {
+        from.set(LE_SHORT, offset + NetHeader.NUM_BUFFERS_OFFSET, (short) 1);
+        chain.write(0, from, offset, byteCount);
+        runner.complete(chain, byteCount);
+        filled();
+    }
+
     /** Puts the frame into the oldest buffers and gives them to the driver. */
     private void fill() {
         MemorySegment from = Objects.requireNonNull(memory);
@@ -243,6 +255,10 @@ final class ReceiveHandler implements QueueHandler {
             held[heldCount] = null;
             runner.complete(chain, here);
         }
+        filled();
+    }
+
+    private void filled() {
         int frameBytes = byteCount - NetHeader.BYTES;
         rate.spend(frameBytes);
         runner.statistics().countRequests(1, frameBytes, 0);

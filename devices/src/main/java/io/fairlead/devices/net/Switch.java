@@ -95,40 +95,47 @@ final class Switch {
     /**
      * Passes a frame on.
      *
-     * @param nowSeconds of {@link #nowSeconds}; once a batch is enough
+     * @param batch the sender's; it ends it
      */
-    void forward(SwitchPort from, OutgoingFrame frame, int nowSeconds, TouchedReceivers touched) {
+    void forward(SwitchPort from, OutgoingFrame frame, SwitchBatch batch) {
         long source = frame.source();
         long destination = frame.destination();
         if (ReceiveFilter.isGroup(source)) {
             from.net.drops.malformed.increment();
             return;
         }
-        table.learn(source, from.index, nowSeconds);
+        if (source != batch.learned) {
+            batch.learned = source;
+            table.learn(source, from.index, batch.seconds());
+        }
         if (ReceiveFilter.isGroup(destination)) {
             if ((destination & ~0xfL) == RESERVED_GROUP) {
                 from.net.drops.filtered.increment();
             } else {
-                flood(from, frame, touched);
+                flood(from, frame, batch);
             }
             return;
         }
-        int index = table.lookUp(destination, nowSeconds);
+        if (destination != batch.lookedUp) {
+            batch.lookedUp = destination;
+            batch.foundPort = table.lookUp(destination, batch.seconds());
+        }
+        int index = batch.foundPort;
         @Nullable SwitchPort[] now = ports;
         SwitchPort to = index >= 0 && index < now.length ? now[index] : null;
         if (to == null) {
-            flood(from, frame, touched);
+            flood(from, frame, batch);
         } else if (to != from) {
-            to.deliver(frame, touched);
+            to.deliver(frame, batch);
         } else {
             from.net.drops.filtered.increment();
         }
     }
 
-    private void flood(SwitchPort from, OutgoingFrame frame, TouchedReceivers touched) {
+    private void flood(SwitchPort from, OutgoingFrame frame, SwitchBatch batch) {
         for (SwitchPort port : ports) {
             if (port != null && port != from) {
-                port.deliver(frame, touched);
+                port.deliver(frame, batch);
             }
         }
     }
@@ -175,9 +182,9 @@ final class Switch {
         @Override
         public void announce(long mac) {
             try (OutgoingFrame frame = Announcement.of(mac)) {
-                TouchedReceivers touched = new TouchedReceivers();
-                forward(port, frame, nowSeconds(), touched);
-                touched.wakeAll();
+                SwitchBatch batch = new SwitchBatch();
+                forward(port, frame, batch);
+                batch.end();
             }
         }
 
@@ -188,9 +195,7 @@ final class Switch {
 
         private final class PortSink implements Sink {
             private final int pair;
-            private final TouchedReceivers touched = new TouchedReceivers();
-            private int batchSeconds;
-            private boolean inBatch;
+            private final SwitchBatch batch = new SwitchBatch();
 
             PortSink(int pair) {
                 this.pair = pair;
@@ -198,18 +203,13 @@ final class Switch {
 
             @Override
             public void send(OutgoingFrame frame) {
-                if (!inBatch) {
-                    inBatch = true;
-                    batchSeconds = nowSeconds();
-                }
                 port.sends(frame, pair);
-                forward(port, frame, batchSeconds, touched);
+                forward(port, frame, batch);
             }
 
             @Override
             public void flush() {
-                inBatch = false;
-                touched.wakeAll();
+                batch.end();
             }
 
             @Override

@@ -94,9 +94,9 @@ final class SwitchPort {
     /**
      * Brings a frame, or drops and counts it.
      *
-     * @param touched told where there is something new
+     * @param batch what the sender has in hand
      */
-    void deliver(OutgoingFrame frame, TouchedReceivers touched) {
+    void deliver(OutgoingFrame frame, SwitchBatch batch) {
         if (!net.accepts(frame)) {
             return;
         }
@@ -112,8 +112,7 @@ final class SwitchPort {
         }
         FrameInbox inbox = receiver.inbox;
         int byteCount = frame.byteCount();
-        long position = inbox.reserve(byteCount);
-        touched.add(receiver.runner);
+        long position = batch.reserve(inbox, receiver.runner, byteCount);
         if (position < 0) {
             net.drops.noRoom.increment();
             return;

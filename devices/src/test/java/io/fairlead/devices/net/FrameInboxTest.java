@@ -16,6 +16,7 @@ class FrameInboxTest {
     private static final int LONGEST = 65_569;
 
     private static final byte GIVEN_UP = -1;
+    private static final int ROOM = 32;
 
     private record Sent(int byteCount, byte content) {
         int cells() {
@@ -102,6 +103,52 @@ class FrameInboxTest {
         }
     }
 
+    private static void number(FrameInbox inbox, long position, int bytes, int id, int number) {
+        long at = FrameInbox.frameOffset(position);
+        inbox.memory().set(ValueLayout.JAVA_INT_UNALIGNED, at, id);
+        inbox.memory().set(ValueLayout.JAVA_INT_UNALIGNED, at + 4, number);
+        inbox.memory().set(ValueLayout.JAVA_INT_UNALIGNED, at + bytes - 4, ~number);
+        inbox.commit(position);
+    }
+
+    @Test
+    void roomThatIsNotUsedGoesBack() throws Exception {
+        try (FrameInbox inbox = new FrameInbox()) {
+            for (int position = 0; position < 1000; position++) {
+                long room = inbox.reserveCells(ROOM);
+                assertThat(room).isEqualTo(position % 128 + position / 128 * (long) FrameInbox.CELLS);
+                inbox.begin(room, 100);
+                inbox.commit(room);
+                inbox.giveBack(room + 1, room + ROOM);
+                checkByteCount(inbox, 100);
+                assertThat(inbox.next()).isFalse();
+            }
+        }
+    }
+
+    @Test
+    void roomBeforeWhatOthersTookIsPassedOver() throws Exception {
+        try (FrameInbox inbox = new FrameInbox()) {
+            long room = inbox.reserveCells(ROOM);
+            long other = inbox.reserve(50);
+            assertThat(other).isEqualTo(room + ROOM);
+            inbox.commit(other);
+            inbox.begin(room, 100);
+            inbox.commit(room);
+            checkByteCount(inbox, 100);
+            assertThat(inbox.next()).isFalse();
+            inbox.giveBack(room + 1, room + ROOM);
+            checkByteCount(inbox, 50);
+            assertThat(inbox.next()).isFalse();
+        }
+    }
+
+    private static void checkByteCount(FrameInbox inbox, int expected) {
+        assertThat(inbox.next()).isTrue();
+        assertThat(inbox.byteCount()).isEqualTo(expected);
+        inbox.release();
+    }
+
     @Test
     void manyThreadsFillItAndNothingIsMixedUp() throws Exception {
         int threads = 3;
@@ -114,19 +161,30 @@ class FrameInboxTest {
                 fillers.add(Thread.ofPlatform().start(() -> {
                     Random random = new Random(id);
                     for (int i = 1; i <= each; i++) {
-                        int bytes = 26 + random.nextInt(2000);
-                        long position = inbox.reserve(bytes);
-                        if (position < 0) {
-                            refused.incrementAndGet();
-                            LockSupport.parkNanos(50_000);
-                            i--;
-                            continue;
+                        // Two of them take room for several at once and use some of it.
+                        int frames = id == 0 ? 1 : Math.min(1 + random.nextInt(3), each - i + 1);
+                        long room = id == 0 ? -1 : inbox.reserveCells(ROOM);
+                        long position = room;
+                        for (int k = 0; k < frames; k++) {
+                            int bytes = 26 + random.nextInt(2000);
+                            if (id == 0) {
+                                position = inbox.reserve(bytes);
+                            } else if (room >= 0) {
+                                inbox.begin(position, bytes);
+                            }
+                            if (position < 0) {
+                                refused.incrementAndGet();
+                                LockSupport.parkNanos(50_000);
+                                i--;
+                                break;
+                            }
+                            number(inbox, position, bytes, id, i + k);
+                            position += FrameInbox.cellsFor(bytes);
                         }
-                        long at = FrameInbox.frameOffset(position);
-                        inbox.memory().set(ValueLayout.JAVA_INT_UNALIGNED, at, id);
-                        inbox.memory().set(ValueLayout.JAVA_INT_UNALIGNED, at + 4, i);
-                        inbox.memory().set(ValueLayout.JAVA_INT_UNALIGNED, at + bytes - 4, ~i);
-                        inbox.commit(position);
+                        if (room >= 0) {
+                            inbox.giveBack(position, room + ROOM);
+                            i += frames - 1;
+                        }
                     }
                 }));
             }

@@ -15,6 +15,7 @@ import io.fairlead.virtio.DriverQueue;
 import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.NetConfig;
 import io.fairlead.virtio.NetHeader;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
@@ -241,6 +242,30 @@ class NetDeviceTest {
             assertThat(NetPair.frameOf(pair.receive())).isEqualTo(NetPair.frameOf(fits));
             assertThat(pair.receiver.drops().tooLong()).isEqualTo(2);
         }
+    }
+
+    @Test
+    void theMtuChangesAtOnceAndTheDriverIsToldAtItsNextStart() throws Exception {
+        try (NetPair pair = new NetPair(SEND_ALL, NetConfig.F_MTU | NetConfig.F_MRG_RXBUF, Map.of("mtu", "1000"))) {
+            Random random = new Random(9);
+            new NetType().change(pair.receiver, Map.of("mtu", "2000"), false);
+            pair.post(4000);
+            byte[] longer = Frames.plain(random, Frames.MAC_B, Frames.MAC_A, 2014);
+            pair.send(longer);
+            assertThat(NetPair.frameOf(pair.receive())).isEqualTo(NetPair.frameOf(longer));
+            assertThat(shownMtu(pair.receiver)).isEqualTo(1000);
+            pair.receiver.reset();
+            assertThat(shownMtu(pair.receiver)).isEqualTo(2000);
+            assertThat(pair.receiver.typeCounters())
+                    .containsEntry("droppedTooLong", 0L)
+                    .hasSize(5);
+        }
+    }
+
+    private static int shownMtu(VdpaDevice device) throws IOException {
+        byte[] bytes = new byte[NetConfig.BYTES];
+        device.readConfig(0, MemorySegment.ofArray(bytes));
+        return (int) NetConfig.MTU_BYTES.read(MemorySegment.ofArray(bytes));
     }
 
     @Test

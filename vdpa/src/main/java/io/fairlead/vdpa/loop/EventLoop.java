@@ -14,6 +14,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.RejectedExecutionException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,7 +26,8 @@ import org.slf4j.LoggerFactory;
  * round). It falls asleep when it found nothing. Where requests follow each other within a few microseconds, falling
  * asleep costs more than looking again: a pollable that is woken soon after it fell asleep lingers a few microseconds
  * before it sleeps the next time. Each vain wait doubles the number of wake-ups after which it is tried again. An idle
- * device thus costs no processor time, and a slow one next to none.
+ * device thus costs no processor time, and a slow one next to none. While others of the loop are busy, it sleeps only after
+ * a longer pause.
  *
  * <p>{@link #execute}, {@link #call} and {@link #close} may be called from any thread; everything else on the loop's own.
  */
@@ -98,6 +100,9 @@ public final class EventLoop implements Executor, AutoCloseable {
         public void stop() {
             if (awake) {
                 awake = false;
+                if (lastWorker == this) {
+                    lastWorker = null;
+                }
                 // The round under way may hold the list's index: it skips what is not awake and sweeps at its end.
                 sweepNeeded = true;
             }
@@ -105,13 +110,22 @@ public final class EventLoop implements Executor, AutoCloseable {
 
         private void worked(long now) {
             lastWorkNanos = now;
+            lastWorker = this;
             if (waiting) {
                 waiting = false;
                 vainWaits = 0;
             }
         }
 
+        private boolean isLoopBusyWithOthers(long now) {
+            Polling other = lastWorker;
+            return other != null && other != this && other.awake && now - other.lastWorkNanos <= LINGER_NANOS;
+        }
+
         private boolean mayFallAsleep(long now) {
+            if (now - lastWorkNanos <= BUSY_LINGER_NANOS && isLoopBusyWithOthers(now)) {
+                return false;
+            }
             if (!lingers) {
                 return true;
             }
@@ -164,6 +178,12 @@ public final class EventLoop implements Executor, AutoCloseable {
     /** How long a wait without sleeping may be: a few times the cost of falling asleep and waking. */
     private static final long LINGER_NANOS = 15_000;
 
+    /**
+     * How long one stays awake while others of the loop have work: a look costs next to nothing then, as the loop does not
+     * sleep, and each wake-up that is saved is a system call of the driver and some of ours.
+     */
+    private static final long BUSY_LINGER_NANOS = 200_000;
+
     /** A wake-up this soon after falling asleep, most of it the cost of both, may mean that a wait would have paid. */
     private static final long SOON_NANOS = 200_000;
 
@@ -184,6 +204,9 @@ public final class EventLoop implements Executor, AutoCloseable {
     private long nextToken = WAKE_TOKEN + 1;
     private final List<Polling> polled = new ArrayList<>();
     private boolean sweepNeeded;
+
+    /** Who did something last. */
+    private @Nullable Polling lastWorker;
 
     /** Those that are set. */
     private final List<Timer> timers = new ArrayList<>();

@@ -147,6 +147,11 @@ public final class RelayDevice implements VdpaDevice {
         return device.identity();
     }
 
+    @Override
+    public Map<String, Long> typeCounters() {
+        return device.typeCounters();
+    }
+
     /** The device's own; pages that the relay marked are counted there. */
     @Override
     public DeviceStatistics statistics() {
