@@ -23,6 +23,9 @@ final class DeviceCost {
     private static final int[] DEPTHS = {1, 32};
     private static final String QUEUE_SIZE = "128";
 
+    /** Runs' lengths before the first that counts: nothing shall be compiled in one that does. */
+    private static final int WARM_UP_RUNS = 4;
+
     private final int rounds;
     private final Duration runTime;
     private final BenchProgress progress;
@@ -55,9 +58,8 @@ final class DeviceCost {
             for (int turn = 0; turn < 2; turn++) {
                 boolean isScsi = (round + turn & 1) == 0;
                 double perSecond = isScsi
-                        ? run(scsi, new ScsiReads(), depth, Files.size(image))
-                        : run(blk, new BlkReads(), depth, Files.size(image));
-                // Nothing is compiled in the first round.
+                        ? run(scsi, new ScsiReads(), depth, Files.size(image), round < 0)
+                        : run(blk, new BlkReads(), depth, Files.size(image), round < 0);
                 if (round >= 0) {
                     results.addDirect(depth, isScsi, perSecond);
                 }
@@ -66,11 +68,12 @@ final class DeviceCost {
     }
 
     /** Each run begins anew with a device that was reset: only one of the two polls at a time. */
-    private double run(VdpaDevice device, Reads reads, int depth, long imageBytes) throws IOException {
+    private double run(VdpaDevice device, Reads reads, int depth, long imageBytes, boolean isWarmUp)
+            throws IOException {
         try (ReadingDriver driver = new ReadingDriver(device, reads, depth, imageBytes)) {
             double _ = driver.run(runTime.toNanos() / 10);
             long failed = driver.failed();
-            double perSecond = driver.run(runTime.toNanos());
+            double perSecond = driver.run(runTime.toNanos() * (isWarmUp ? WARM_UP_RUNS : 1));
             if (driver.failed() > failed) {
                 throw new IOException("%d reads of %s failed".formatted(driver.failed() - failed, device.name()));
             }
