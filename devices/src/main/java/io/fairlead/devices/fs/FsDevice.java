@@ -120,12 +120,13 @@ public final class FsDevice extends SoftwareDevice {
 
     /** See {@link FsState}. */
     @Override
-    public Octets typeState() throws IOException {
+    public synchronized Octets typeState() throws IOException {
         return new FsStateWriter(name(), export).write();
     }
 
+    /** One at a time: it may come by QEMU's stream and by a node's channel at once. */
     @Override
-    public void typeState(Octets state) throws IOException {
+    public synchronized void typeState(Octets state) throws IOException {
         new FsStateReader(name(), export).read(state);
     }
 
