@@ -39,7 +39,6 @@ final class Testpmd {
     private static void addForwarding(List<String> words) {
         words.addAll(List.of(
                 "--",
-                "-i",
                 "--no-numa",
                 "--nb-cores=1",
                 "--forward-mode=io",
@@ -53,7 +52,8 @@ final class Testpmd {
         List<String> words = start(testpmd, processor, "vhost");
         words.addAll(List.of("--vdev", "net_vhost0,iface=" + first, "--vdev", "net_vhost1,iface=" + second));
         addForwarding(words);
-        words.add("--auto-start");
+        // Forwards at once and, as it tells its figures now and then, until it is ended, whatever its input is.
+        words.add("--stats-period=3600");
         return words;
     }
 
@@ -66,7 +66,7 @@ final class Testpmd {
                 "--vdev", port.formatted(0, first, FIRST_MAC), "--vdev", port.formatted(1, second, SECOND_MAC)));
         addForwarding(words);
         words.addAll(List.of(
-                "--eth-peer=0," + SECOND_MAC, "--eth-peer=1," + FIRST_MAC, "--txpkts=" + traffic.packetBytes()));
+                "-i", "--eth-peer=0," + SECOND_MAC, "--eth-peer=1," + FIRST_MAC, "--txpkts=" + traffic.packetBytes()));
         return words;
     }
 

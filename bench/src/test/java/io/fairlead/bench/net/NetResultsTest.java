@@ -60,13 +60,13 @@ class NetResultsTest {
         Path second = Path.of("/run/b");
         assertThat(Testpmd.vhost(List.of("pmd"), 3, first, second))
                 .startsWith("pmd", "--lcores", "0@3,1@3", "--no-huge")
-                .contains("net_vhost0,iface=/run/a", "net_vhost1,iface=/run/b", "--auto-start");
+                .contains("net_vhost0,iface=/run/a", "net_vhost1,iface=/run/b", "--stats-period=3600");
         assertThat(Testpmd.virtioUser(List.of("pmd"), 0, first, second, new Traffic(1500, true)))
                 .contains(
                         "net_virtio_user1,path=/run/b,mac=52:54:00:00:00:02,queue_size=256,packed_vq=1",
                         "--txpkts=1500",
                         "--eth-peer=0,52:54:00:00:00:02")
-                .doesNotContain("--auto-start");
+                .doesNotContain("--stats-period=3600");
     }
 
     @Test
