@@ -9,11 +9,15 @@ import io.fairlead.vdpa.loop.EventLoopGroup;
 import io.fairlead.vdpa.preflight.DeviceProfile;
 import io.fairlead.vdpa.preflight.Preflight;
 import io.fairlead.vdpa.preflight.Verdict;
+import io.fairlead.vdpa.state.DeviceRestore;
+import io.fairlead.vdpa.state.DeviceSnapshot;
+import io.fairlead.vdpa.state.DeviceState;
 import io.fairlead.virtio.Feature;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -115,6 +119,23 @@ class ScsiTypeTest {
                 assertThat(Preflight.compare(wanted, DeviceProfile.of(less)))
                         .anyMatch(verdict -> verdict.outcome() == Verdict.Outcome.REFUSED);
             }
+        }
+    }
+
+    @Test
+    void aHostWithAllTheUnitsThatItMayHaveCanMove(@TempDir Path folder) throws Exception {
+        Path image = Files.write(folder.resolve("a.img"), new byte[4096]);
+        Map<String, String> attributes = new HashMap<>();
+        for (int number = 0; number < UnitCommands.MAX_UNITS; number++) {
+            attributes.put("lun" + number, image.toString());
+            attributes.put("lun%d.locked".formatted(number), "off");
+        }
+        try (EventLoopGroup loops = new EventLoopGroup(1);
+                VdpaDevice device = TYPE.create("s0", attributes, loops)) {
+            DeviceState state = DeviceState.decode(
+                    DeviceSnapshot.take(device, new UUID(1, 2), 0, true).encode());
+            DeviceRestore.validate(state, device);
+            assertThat(state.identity()).hasSize(2 * UnitCommands.MAX_UNITS + 2);
         }
     }
 
