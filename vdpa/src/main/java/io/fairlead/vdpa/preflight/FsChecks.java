@@ -18,5 +18,10 @@ final class FsChecks {
             Set.of("export"),
             true);
 
+    /** Where a side does not say what it exports, as no device of another daemon does. */
+    static final String EXPORT_REMEDY =
+            "serve the folder by Fairlead at both sides, with export=ID where it cannot be told: what a guest has open,"
+                    + " other daemons hand on in forms of their own; or have the guest unmount it before the move";
+
     private FsChecks() {}
 }

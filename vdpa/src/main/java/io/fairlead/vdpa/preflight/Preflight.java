@@ -261,10 +261,14 @@ public final class Preflight {
                     here.isEmpty() ? "unknown" : here,
                     there.isEmpty() ? "unknown" : there,
                     reason,
-                    unknown
-                            ? "say what it is: %s=ID, the same at both sides".formatted(key)
-                            : "choose the destination that stands for the same %s".formatted(key));
+                    unknown ? unknownRemedy(key) : "choose the destination that stands for the same %s".formatted(key));
         }
+    }
+
+    private String unknownRemedy(String key) {
+        return source.deviceId() == DeviceId.FS && checks.vitalIdentity().contains(key)
+                ? FsChecks.EXPORT_REMEDY
+                : "say what it is: %s=ID, the same at both sides".formatted(key);
     }
 
     /** What one host has in its page cache another one does not see, nor that its own has become old. */

@@ -233,6 +233,11 @@ class PreflightTest {
         Draft otherExport = fs();
         otherExport.identity.put("export", "e2");
         cases.add(new Case("another export", fs(), otherExport, "export", REFUSED));
+        // Other daemons' devices do not say what they export.
+        Draft otherDaemon = fs();
+        otherDaemon.identity.clear();
+        cases.add(new Case("a file system to another daemon", fs(), otherDaemon, "export", REFUSED));
+        cases.add(new Case("a file system from another daemon", otherDaemon, fs(), "export", REFUSED));
         Draft serial = blk();
         serial.identity.put("serial", "s1");
         cases.add(new Case("serial known to one", serial, blk(), "serial", WARNING));
