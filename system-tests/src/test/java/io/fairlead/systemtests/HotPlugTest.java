@@ -12,9 +12,7 @@ import io.fairlead.qemu.Qmp;
 import io.fairlead.qemu.VhostUserDevice;
 import io.fairlead.testbed.Guest;
 import io.fairlead.testbed.GuestSpec;
-import io.fairlead.testbed.QemuRelease;
 import io.fairlead.vdpa.VdpaDevice;
-import io.fairlead.virtio.DeviceId;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -39,7 +37,7 @@ class HotPlugTest {
 
     /** Uses whatever comes, and what has gone no more. */
     private static final String JOB = """
-            modprobe -a virtio_blk virtio_rng virtio_net virtio_scsi sd_mod virtiofs virtio_console 2>/dev/null
+            modprobe -a virtio_blk virtio_rng virtio_net virtio_scsi sd_mod virtiofs 2>/dev/null
             mkdir -p /mnt/hot
             each() { while :; do "$@" 2>/dev/null; sleep 0.02; done; }
             read_disk() { [ -b $1 ] && dd if=$1 of=/dev/null bs=64k count=32 iflag=direct; }
@@ -55,13 +53,11 @@ class HotPlugTest {
                 while echo hello >/mnt/hot/file && cat /mnt/hot/file >/dev/null; do sleep 0.01; done
                 umount -l /mnt/hot
             }
-            write_console() { [ -c /dev/hvc0 ] && for i in $(seq 50); do echo "line $i"; done >/dev/hvc0; }
             each read_disk /dev/vda &
             each read_disk /dev/sda &
             each read_random &
             each send_packets &
             each use_folder &
-            each write_console &
             emit '{"at":"up"}'
             receive >/dev/null
             """;
@@ -72,8 +68,7 @@ class HotPlugTest {
         RNG("rng"),
         NET("net"),
         SCSI("scsi"),
-        FS("fs"),
-        CONSOLE("console");
+        FS("fs");
 
         private final String name;
 
@@ -81,19 +76,13 @@ class HotPlugTest {
             this.name = name;
         }
 
-        private VhostUserDevice device(VdpaDevice device, Path socket) {
+        private VhostUserDevice device(Path socket) {
             return switch (this) {
                 case BLK -> VhostUserDevice.blk(HOT, socket).with("num-queues", 1);
                 case RNG -> VhostUserDevice.of(HOT, "vhost-user-rng-pci", socket);
                 case NET -> VhostUserDevice.net(HOT, socket);
                 case SCSI -> VhostUserDevice.scsi(HOT, socket).with("num_queues", 1);
                 case FS -> VhostUserDevice.fs(HOT, socket, HOT);
-                case CONSOLE ->
-                    VhostUserDevice.of(HOT, "vhost-user-test-device-pci", socket)
-                            .with("virtio-id", DeviceId.CONSOLE)
-                            .with("num_vqs", device.queueCount())
-                            .with("vq_size", device.maxQueueSize(0))
-                            .with("config_size", device.configByteCount());
             };
         }
 
@@ -109,7 +98,6 @@ class HotPlugTest {
                             Files.createDirectories(folder.resolve("export")).toString(),
                             "tag",
                             HOT);
-                case CONSOLE -> Map.of("path", folder.resolve("console.txt").toString());
             };
         }
 
@@ -118,11 +106,9 @@ class HotPlugTest {
         }
     }
 
-    /** The generic device is QEMU 11.1's. */
     private static GuestSpec spec() {
         return GuestSpec.job(JOB)
                 .name("hotplug")
-                .release(QemuRelease.V11)
                 .processors(2)
                 .arguments("-device", "pcie-root-port,id=port0,chassis=1");
     }
@@ -179,7 +165,7 @@ class HotPlugTest {
     private static void cycle(Type type, Map<String, String> attributes, SoftwareDevices devices, Qmp qmp)
             throws Exception {
         VdpaDevice device = devices.serve(HOT, type.name, attributes);
-        HotPlug.plug(qmp, type.device(device, devices.socket(HOT)));
+        HotPlug.plug(qmp, type.device(devices.socket(HOT)));
         await().pollInterval(Duration.ofMillis(5)).atMost(GUEST_TIMEOUT).until(() -> isDriven(device));
         await().pollInterval(Duration.ofMillis(5))
                 .atMost(GUEST_TIMEOUT)
@@ -216,7 +202,7 @@ class HotPlugTest {
             Lab.await(guest, "up");
             Qmp qmp = guest.machine().qmp();
             VdpaDevice device = devices.serve(HOT, "rng", Map.of());
-            HotPlug.plug(qmp, Type.RNG.device(device, devices.socket(HOT)));
+            HotPlug.plug(qmp, Type.RNG.device(devices.socket(HOT)));
             await().atMost(GUEST_TIMEOUT).until(() -> isDriven(device));
             var _ = qmp.execute("stop");
             assertThatThrownBy(() -> HotPlug.unplug(qmp, HOT, Duration.ofSeconds(1)))
