@@ -12,4 +12,5 @@ module io.fairlead.devices {
     exports io.fairlead.devices.net;
     exports io.fairlead.devices.rng;
     exports io.fairlead.devices.scsi;
+    exports io.fairlead.devices.vsock;
 }

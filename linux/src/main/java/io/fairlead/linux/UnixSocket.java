@@ -30,15 +30,22 @@ public final class UnixSocket implements AutoCloseable {
     static final int SO_PEERCRED = 17;
     static final int SO_RCVTIMEO = 20;
     static final int SO_SNDTIMEO = 21;
+    static final int SHUT_RD = 0;
+    static final int SHUT_WR = 1;
     static final int SHUT_RDWR = 2;
+    static final int MSG_PEEK = 2;
+    static final int MSG_DONTWAIT = 0x40;
     static final int MSG_NOSIGNAL = 0x4000;
     static final int MSG_CMSG_CLOEXEC = 0x40000000;
+    static final int F_SETFL = 4;
+    static final int O_NONBLOCK = 0x800;
     static final int UCRED_SIZE = 12;
     static final int TIMEVAL_SIZE = 16;
 
     private final Fd fd;
     private final @Nullable SocketFile file;
     private final AtomicBoolean closed = new AtomicBoolean();
+    private volatile boolean nonBlocking;
     private final ReentrantLock receiveLock = new ReentrantLock();
     private final ReentrantLock sendLock = new ReentrantLock();
     private final SocketMessage receiveMessage;
@@ -139,6 +146,33 @@ public final class UnixSocket implements AutoCloseable {
             } while (result == -Errno.EINTR);
             LinuxException.check(result, "accept4", fd.subject());
             return adopt(Fd.adopt(result, fd.subject()));
+        } finally {
+            fd.endUse();
+        }
+    }
+
+    /**
+     * Takes a connection that is there already, for {@link Epoll} to watch: nothing that is done with it waits. This listener
+     * does not wait from the first such call on.
+     *
+     * @return null where none is there
+     * @throws LinuxException EMFILE where this process has no descriptor left
+     */
+    public @Nullable UnixStream acceptNow() throws LinuxException {
+        int raw = fd.beginUse();
+        try {
+            if (!nonBlocking) {
+                LinuxException.check(Libc.fcntl(raw, F_SETFL, O_NONBLOCK), "fcntl(F_SETFL)", fd.subject());
+                nonBlocking = true;
+            }
+            int result;
+            do {
+                result = SocketCalls.accept4(raw, 0, 0, SocketFile.SOCK_CLOEXEC | SocketFile.SOCK_NONBLOCK);
+            } while (result == -Errno.EINTR || result == -Errno.ECONNABORTED);
+            if (result == -Errno.EAGAIN) {
+                return null;
+            }
+            return new UnixStream(Fd.adopt(LinuxException.check(result, "accept4", fd.subject()), fd.subject()));
         } finally {
             fd.endUse();
         }

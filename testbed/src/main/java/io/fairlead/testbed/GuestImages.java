@@ -67,6 +67,7 @@ final class GuestImages {
             "usr/bin/ip",
             "usr/bin/iperf3",
             "usr/sbin/vdpa",
+            "usr/bin/socat",
             "usr/bin/sg_inq",
             "usr/bin/sg_vpd",
             "usr/bin/sg_readcap",

@@ -56,6 +56,7 @@ record PackageSet(String name, String release, boolean backports, List<String> p
                     "tcpdump",
                     "kmod",
                     "sg3-utils",
+                    "socat",
                     "mtools",
                     "grub-pc-bin",
                     "grub-common",

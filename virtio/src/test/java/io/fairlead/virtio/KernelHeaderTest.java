@@ -57,6 +57,7 @@ class KernelHeaderTest {
         statusAndCommonFeatures();
         deviceTypes();
         blockRequests();
+        socketPackets();
         rings();
         program.append("return 0;\n}\n");
 
@@ -157,6 +158,34 @@ class KernelHeaderTest {
         value("offsetof(" + segment + ", sector)", BlkRequest.SEGMENT_SECTOR_OFFSET, null);
         value("offsetof(" + segment + ", num_sectors)", BlkRequest.SEGMENT_SECTOR_COUNT_OFFSET, null);
         value("offsetof(" + segment + ", flags)", BlkRequest.SEGMENT_FLAGS_OFFSET, null);
+    }
+
+    private void socketPackets() {
+        String header = "struct virtio_vsock_hdr";
+        value("sizeof(" + header + ")", VsockPacket.HEADER_BYTES, null);
+        value("offsetof(" + header + ", src_cid)", VsockPacket.SRC_CID_OFFSET, null);
+        value("offsetof(" + header + ", dst_cid)", VsockPacket.DST_CID_OFFSET, null);
+        value("offsetof(" + header + ", src_port)", VsockPacket.SRC_PORT_OFFSET, null);
+        value("offsetof(" + header + ", dst_port)", VsockPacket.DST_PORT_OFFSET, null);
+        value("offsetof(" + header + ", len)", VsockPacket.LEN_OFFSET, null);
+        value("offsetof(" + header + ", type)", VsockPacket.TYPE_OFFSET, null);
+        value("offsetof(" + header + ", op)", VsockPacket.OP_OFFSET, null);
+        value("offsetof(" + header + ", flags)", VsockPacket.FLAGS_OFFSET, null);
+        value("offsetof(" + header + ", buf_alloc)", VsockPacket.BUF_ALLOC_OFFSET, null);
+        value("offsetof(" + header + ", fwd_cnt)", VsockPacket.FWD_CNT_OFFSET, null);
+        value("VIRTIO_VSOCK_TYPE_STREAM", VsockPacket.TYPE_STREAM, null);
+        value("VIRTIO_VSOCK_OP_INVALID", VsockPacket.OP_INVALID, null);
+        value("VIRTIO_VSOCK_OP_REQUEST", VsockPacket.OP_REQUEST, null);
+        value("VIRTIO_VSOCK_OP_RESPONSE", VsockPacket.OP_RESPONSE, null);
+        value("VIRTIO_VSOCK_OP_RST", VsockPacket.OP_RST, null);
+        value("VIRTIO_VSOCK_OP_SHUTDOWN", VsockPacket.OP_SHUTDOWN, null);
+        value("VIRTIO_VSOCK_OP_RW", VsockPacket.OP_RW, null);
+        value("VIRTIO_VSOCK_OP_CREDIT_UPDATE", VsockPacket.OP_CREDIT_UPDATE, null);
+        value("VIRTIO_VSOCK_OP_CREDIT_REQUEST", VsockPacket.OP_CREDIT_REQUEST, null);
+        value("VIRTIO_VSOCK_SHUTDOWN_RCV", VsockPacket.SHUTDOWN_RECEIVE, null);
+        value("VIRTIO_VSOCK_SHUTDOWN_SEND", VsockPacket.SHUTDOWN_SEND, null);
+        value("sizeof(struct virtio_vsock_event)", VsockPacket.EVENT_BYTES, null);
+        value("VIRTIO_VSOCK_EVENT_TRANSPORT_RESET", VsockPacket.EVENT_TRANSPORT_RESET, null);
     }
 
     private void rings() {

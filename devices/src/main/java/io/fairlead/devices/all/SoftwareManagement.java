@@ -7,6 +7,7 @@ import io.fairlead.devices.fs.FsType;
 import io.fairlead.devices.net.NetType;
 import io.fairlead.devices.rng.RngType;
 import io.fairlead.devices.scsi.ScsiType;
+import io.fairlead.devices.vsock.VsockType;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoopGroup;
 import io.fairlead.vdpa.preflight.DeviceProfile;
@@ -25,7 +26,8 @@ public final class SoftwareManagement implements Provisioner {
             + "%nFor type=fs: " + FsType.ATTRIBUTES
             + "%nFor type=net: " + NetType.ATTRIBUTES
             + "%nFor type=rng: " + RngType.ATTRIBUTES
-            + "%nFor type=scsi: " + ScsiType.ATTRIBUTES;
+            + "%nFor type=scsi: " + ScsiType.ATTRIBUTES
+            + "%nFor type=vsock: " + VsockType.ATTRIBUTES;
 
     private final String name;
     private final EventLoopGroup loops;
@@ -35,8 +37,14 @@ public final class SoftwareManagement implements Provisioner {
     public SoftwareManagement(String name, EventLoopGroup loops) {
         this.name = name;
         this.loops = loops;
-        for (SoftwareType type :
-                List.of(new BlkType(), new ConsoleType(), new FsType(), new NetType(), new RngType(), new ScsiType())) {
+        for (SoftwareType type : List.of(
+                new BlkType(),
+                new ConsoleType(),
+                new FsType(),
+                new NetType(),
+                new RngType(),
+                new ScsiType(),
+                new VsockType())) {
             types.put(type.deviceId(), type);
         }
     }

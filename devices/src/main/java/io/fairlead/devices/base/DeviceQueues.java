@@ -5,7 +5,7 @@ import io.fairlead.vdpa.DeviceStatistics;
 import io.fairlead.vdpa.QueueSetup;
 import io.fairlead.vdpa.SharedDirtyLog;
 import io.fairlead.vdpa.VdpaDevice.StopMode;
-import io.fairlead.vdpa.loop.EventLoopGroup;
+import io.fairlead.vdpa.loop.EventLoop;
 import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.GuestFaultException;
 import io.fairlead.virtio.GuestMemory;
@@ -50,11 +50,11 @@ final class DeviceQueues {
     private StopMode stopMode = StopMode.DRAIN;
     private boolean suspended;
 
-    DeviceQueues(String name, DeviceStatistics statistics, int maxSize, EventLoopGroup loops) {
+    DeviceQueues(String name, DeviceStatistics statistics, int maxSize, Supplier<EventLoop> loops) {
         this.name = name;
         this.maxSize = maxSize;
         queues = IntStream.range(0, statistics.queues().size())
-                .mapToObj(_ -> new QueueSettings(loops.next(), maxSize))
+                .mapToObj(_ -> new QueueSettings(loops.get(), maxSize))
                 .toList();
         control = new QueueControl(name, queues, statistics);
     }

@@ -83,6 +83,7 @@ public final class QueueRunner implements EventLoop.Pollable {
     private final Runnable wakeTask = this::awaken;
     private final DeviceQueue queue;
     private final @Nullable MemorySegment inflightMemory;
+    private final boolean beganAnew;
     private final QueueSignals signals;
     private final MemoryUses memory;
     private final ChainPool pool;
@@ -142,6 +143,7 @@ public final class QueueRunner implements EventLoop.Pollable {
         queue = DeviceQueue.create(config, guestMemory);
         queue.dirtyLog(dirtyLog);
         inflightMemory = config.inflight();
+        beganAnew = queue.state().equals(QueueState.initial(config.packed()));
         signals = new QueueSignals(loop, statistics, call, this::awaken, this::fault);
         pool = new ChainPool(config.size());
         memory = new MemoryUses(guestMemory);
@@ -191,6 +193,11 @@ public final class QueueRunner implements EventLoop.Pollable {
 
     public QueueStatistics statistics() {
         return statistics;
+    }
+
+    /** Whether the queue began at the start of its ring, as a driver's does that has just come. */
+    public boolean beganAnew() {
+        return beganAnew;
     }
 
     /** Entries of the queue. */

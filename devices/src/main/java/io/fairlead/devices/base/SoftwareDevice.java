@@ -8,6 +8,7 @@ import io.fairlead.vdpa.MemoryTable;
 import io.fairlead.vdpa.QueueSetup;
 import io.fairlead.vdpa.SharedDirtyLog;
 import io.fairlead.vdpa.VdpaDevice;
+import io.fairlead.vdpa.loop.EventLoop;
 import io.fairlead.vdpa.loop.EventLoopGroup;
 import io.fairlead.virtio.DeviceStatus;
 import io.fairlead.virtio.Feature;
@@ -24,6 +25,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -68,6 +70,29 @@ public abstract class SoftwareDevice implements VdpaDevice {
             int maxQueueSize,
             ConfigSpace config,
             EventLoopGroup loops) {
+        this(name, deviceId, deviceFeatures, queueCount, maxQueueSize, config, loops::next);
+    }
+
+    /** As the other, for queues that share what one thread owns: with one loop for all of them. */
+    protected SoftwareDevice(
+            String name,
+            int deviceId,
+            long deviceFeatures,
+            int queueCount,
+            int maxQueueSize,
+            ConfigSpace config,
+            EventLoop loop) {
+        this(name, deviceId, deviceFeatures, queueCount, maxQueueSize, config, () -> loop);
+    }
+
+    private SoftwareDevice(
+            String name,
+            int deviceId,
+            long deviceFeatures,
+            int queueCount,
+            int maxQueueSize,
+            ConfigSpace config,
+            Supplier<EventLoop> loops) {
         this.name = name;
         this.deviceId = deviceId;
         this.deviceFeatures = deviceFeatures;
