@@ -23,7 +23,8 @@ import java.util.Random;
 
 /**
  * A stock guest with a device of each type: its root file system and two more disks, one of several queues in packed rings,
- * one read-only; a NIC to another guest, a unit of a SCSI host, a folder of the host, random numbers, a console. It writes,
+ * one read-only; a NIC to another guest, a unit of a SCSI host, a folder of the host, random numbers, sockets to the host, a
+ * console. It writes,
  * reads back and verifies; under load it moves to another host, where two of the disks are another vendor's, and back; then
  * images and files are checked from the host.
  */
@@ -119,7 +120,8 @@ public final class Demo {
                 + testbed.qemu(options.release()).version());
         long startNanos = System.nanoTime();
         try (MigratingGuest guest = MigratingGuest.start(testbed, spec);
-                DemoPeer peer = DemoPeer.start(testbed, options.release(), here, folder)) {
+                DemoPeer peer = DemoPeer.start(testbed, options.release(), here, folder);
+                HostProgram program = new HostProgram(DemoDevices.hostSockets(here))) {
             DemoProgress.Following following = progress.follow(guest, List.of(here, there));
             GuestResult result;
             List<DemoMove> moves = new ArrayList<>();
@@ -144,6 +146,7 @@ public final class Demo {
             List<DemoReport.Check> checks = new ArrayList<>(DemoReport.checks(result.lines()));
             progress.stage("host checks the images");
             checks.add(peer.check(result.lines()));
+            checks.add(program.check());
             checks.addAll(new HostChecks(testbed, folder).run(fixedSum, devices.hasConsole(), result.lines()));
             return DemoReport.of(
                     result,
@@ -170,6 +173,7 @@ public final class Demo {
                 .replace("@ADDRESS@", DemoPeer.MACHINE_ADDRESS)
                 .replace("@PEER@", DemoPeer.ADDRESS)
                 .replace("@PORT@", Integer.toString(DemoPeer.PORT))
+                .replace("@HOST_PORT@", Integer.toString(HostProgram.PORT))
                 .replace("@CONSOLE@", hasConsole ? "yes" : "no");
     }
 

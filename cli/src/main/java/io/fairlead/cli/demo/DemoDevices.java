@@ -52,6 +52,11 @@ final class DemoDevices {
         return folder.resolve("console.txt");
     }
 
+    /** Where programs of a host are that the guest connects to, each with its port behind it. */
+    static Path hostSockets(DemoHost host) {
+        return host.folder().resolve("vsock");
+    }
+
     boolean hasConsole() {
         return release.compareTo(FIRST_WITH_CONSOLE) >= 0;
     }
@@ -102,11 +107,17 @@ final class DemoDevices {
                 "port0",
                 VhostUserDevice.of("rng", "vhost-user-rng-pci", host.socket("rng")),
                 Map.of());
+        host.addUnmigratable(
+                DeviceId.VSOCK,
+                "sockets to the host",
+                "port1",
+                VhostUserDevice.of("vsock", "vhost-user-vsock-pci", host.socket("vsock")),
+                Map.of("cid", "3", "path", hostSockets(host).toString()));
         if (hasConsole()) {
             host.addUnmigratable(
                     DeviceId.CONSOLE,
                     "console",
-                    "port1",
+                    "port2",
                     VhostUserDevice.of("console", "vhost-user-test-device-pci", host.socket("console"))
                             .with("virtio-id", DeviceId.CONSOLE)
                             .with("num_vqs", 2)

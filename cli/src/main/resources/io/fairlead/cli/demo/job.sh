@@ -97,7 +97,7 @@ rootwrite() {
 }
 check "root file" "4 MiB written to the root disk and read back" rootwrite
 
-stage "SCSI, shared folder, network, random numbers, console"
+stage "SCSI, shared folder, network, random numbers, sockets, console"
 # Nothing loads drivers here.
 for alias in /sys/bus/virtio/devices/*/modalias; do
     modprobe "$(cat "$alias")"
@@ -129,6 +129,8 @@ entropy() {
         [ "$(dd if=/dev/hwrng bs=4k count=4 iflag=fullblock | wc -c)" = 16384 ]
 }
 check "random numbers" "16384 bytes" entropy
+tell() { echo "$1" | socat -u - VSOCK-CONNECT:2:@HOST_PORT@; }
+check "sockets" "a program of the host was told" tell here
 if [ @CONSOLE@ = yes ]; then
     say() { echo "$1" >/dev/hvc0; }
     check "console" "a line put out" say here
@@ -195,8 +197,9 @@ check "pings during the moves" "$(answered) of $asked answered, one every 20 ms"
 @READS_STOP@
 emit "{\"movingRounds\":$(($(cat /tmp/data.rounds) + $(cat /tmp/scsi.rounds)))}"
 umount /tmp/data
-stage "random numbers and console again"
+stage "random numbers, sockets and console again"
 check "random numbers again" "16384 bytes" entropy
+check "sockets again" "a program of the host was told" tell back
 if [ @CONSOLE@ = yes ]; then
     check "console again" "a line put out" say back
 fi
