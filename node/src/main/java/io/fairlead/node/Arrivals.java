@@ -56,6 +56,7 @@ final class Arrivals implements RequestHandler {
     private final Path journals;
     private final Path certificates;
     private final String listenHost;
+    private final DeviceMaker maker;
     private final MachineLocks locks;
     private final Map<UUID, Arrival> arrivals = new ConcurrentHashMap<>();
 
@@ -67,11 +68,13 @@ final class Arrivals implements RequestHandler {
             Path journals,
             Path certificates,
             String listenHost,
+            DeviceMaker maker,
             MachineLocks locks) {
         this.machines = machines;
         this.journals = journals;
         this.certificates = certificates;
         this.listenHost = listenHost;
+        this.maker = maker;
         this.locks = locks;
     }
 
@@ -85,7 +88,7 @@ final class Arrivals implements RequestHandler {
         }
         locks.take(machine.name(), "a migration that is taken up after a restart");
         QemuDestination side =
-                new QemuDestination(machine, Replugging.of(machine, journal.begun()), certificates, listenHost);
+                new QemuDestination(machine, Replugging.of(machine, journal.begun()), maker, certificates, listenHost);
         if (!journal.last().isFinal()) {
             side.watchAgain();
         }
@@ -228,7 +231,7 @@ final class Arrivals implements RequestHandler {
             begun.put("source", channel.peer().node());
             Replugging replugging = Replugging.of(machine, request.fields());
             replugging.names().forEach(begun.putArray("replugged")::add);
-            QemuDestination side = new QemuDestination(machine, replugging, certificates, listenHost);
+            QemuDestination side = new QemuDestination(machine, replugging, maker, certificates, listenHost);
             arrival = new Arrival(
                     machine,
                     DestinationMigration.begin(MigrationJournal.begin(journals, id, begun), side),

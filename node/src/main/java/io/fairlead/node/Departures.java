@@ -108,6 +108,7 @@ final class Departures implements AutoCloseable {
         locks.take(machineName, "a migration to " + to);
         CompletableFuture<String> takenBack = new CompletableFuture<>();
         cancelled.put(machineName, takenBack);
+        machine.recordChanges();
         try {
             watcher.phase(Phase.CHECK);
             NodeLink link = link(to);
@@ -149,6 +150,7 @@ final class Departures implements AutoCloseable {
                 running.remove(machineName);
             }
         } finally {
+            machine.forgetChanges();
             cancelled.remove(machineName);
             machine.close();
             locks.give(machineName);

@@ -21,6 +21,9 @@ public interface DeviceMaker {
         public void change(String name, Map<String, String> attributes, boolean forced) throws IOException {
             throw new IOException("device %s: this node changes no devices while it runs".formatted(name));
         }
+
+        @Override
+        public void follow(String name, Map<String, String> attributes) {}
     };
 
     /**
@@ -43,4 +46,14 @@ public interface DeviceMaker {
      * @throws IOException where the host refuses
      */
     void change(String name, Map<String, String> attributes, boolean forced) throws IOException;
+
+    /**
+     * Changes a device as its machine's former host did while the machine moved here: only what names nothing of a host,
+     * the rest is left. Any thread.
+     *
+     * @param name of one that there is
+     * @throws IllegalArgumentException where a value is wrong
+     * @throws IOException where the host refuses
+     */
+    void follow(String name, Map<String, String> attributes) throws IOException;
 }

@@ -64,6 +64,7 @@ public final class Node implements AutoCloseable {
                 journals,
                 certificates.folder(),
                 options.listen().getAddress().getHostAddress(),
+                maker,
                 locks);
         List<MigrationJournal> left = MigrationJournal.openAll(journals);
         for (MigrationJournal journal : left) {
@@ -153,17 +154,18 @@ public final class Node implements AutoCloseable {
     }
 
     void change(String device, Map<String, String> attributes, boolean forced) throws IOException {
-        List<String> names = machines.values().stream()
+        List<NodeDevice> all = machines.values().stream()
                 .flatMap(machine -> machine.devices().stream())
-                .map(NodeDevice::name)
                 .toList();
-        if (!names.contains(device)) {
-            throw new IllegalArgumentException("no machine has a device %s, only %s".formatted(device, names));
-        }
+        NodeDevice found = all.stream()
+                .filter(candidate -> candidate.name().equals(device))
+                .findFirst()
+                .orElseThrow(() -> new IllegalArgumentException("no machine has a device %s, only %s"
+                        .formatted(device, all.stream().map(NodeDevice::name).toList())));
         if (attributes.isEmpty()) {
             throw new IllegalArgumentException("device %s: nothing to change".formatted(device));
         }
-        maker.change(device, attributes, forced);
+        found.change(maker, new DeviceChange(attributes), forced);
     }
 
     boolean cancel(String machine, String reason) {

@@ -7,6 +7,7 @@ import io.fairlead.vhostuser.server.VhostUserServer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -27,6 +28,9 @@ public final class NodeDevice {
     private final Path socket;
     private @Nullable VhostUserEndpoint endpoint;
     private boolean held;
+
+    /** Since its machine began to move; null where it does not. */
+    private @Nullable List<DeviceChange> changes;
 
     public NodeDevice(VdpaDevice device, VhostUserServer server, Path socket) {
         this.device = device;
@@ -95,6 +99,47 @@ public final class NodeDevice {
         }
         LOG.info("{}: the guest's driver has taken it", device.name());
         return true;
+    }
+
+    /**
+     * Changes it while a driver uses it; where its machine is on the move, the change goes along.
+     *
+     * @param forced also where it can cost data
+     * @throws IOException where the host refuses, or the machine stands still to run elsewhere
+     * @throws IllegalArgumentException where that cannot be changed
+     */
+    synchronized void change(DeviceMaker maker, DeviceChange change, boolean forced) throws IOException {
+        if (held) {
+            throw new IOException("device %s: its machine stands still to run elsewhere: repeat it where it runs then"
+                    .formatted(name()));
+        }
+        maker.change(name(), change.attributes(), forced);
+        if (changes != null) {
+            changes.add(change);
+        }
+    }
+
+    /** Takes over a change of the source's; in the log where it cannot. */
+    synchronized void replay(DeviceMaker maker, DeviceChange change) {
+        try {
+            maker.follow(name(), change.attributes());
+        } catch (IOException | IllegalArgumentException e) {
+            change.refused(name(), e);
+        }
+    }
+
+    /** Keeps what is changed from now on. */
+    synchronized void recordChanges() {
+        changes = new ArrayList<>();
+    }
+
+    synchronized void forgetChanges() {
+        changes = null;
+    }
+
+    /** What was changed since its machine began to move. */
+    synchronized List<DeviceChange> changes() {
+        return changes == null ? List.of() : List.copyOf(changes);
     }
 
     synchronized void hold() {

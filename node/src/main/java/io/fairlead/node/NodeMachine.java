@@ -119,6 +119,15 @@ final class NodeMachine implements AutoCloseable {
         }
     }
 
+    /** Until {@link #forgetChanges}: what is changed of its devices goes along when it moves. */
+    void recordChanges() {
+        devices.forEach(NodeDevice::recordChanges);
+    }
+
+    void forgetChanges() {
+        devices.forEach(NodeDevice::forgetChanges);
+    }
+
     void hold() {
         devices.forEach(NodeDevice::hold);
     }

@@ -35,6 +35,7 @@ final class QemuDestination implements DestinationSide {
 
     private final NodeMachine machine;
     private final Replugging replugging;
+    private final DeviceMaker maker;
     private final Path certificates;
     private final String listenHost;
     private final CompletableFuture<Void> loaded = new CompletableFuture<>();
@@ -43,9 +44,11 @@ final class QemuDestination implements DestinationSide {
     private volatile @Nullable IncomingMigration incoming;
 
     /** @param listenHost where QEMU listens */
-    QemuDestination(NodeMachine machine, Replugging replugging, Path certificates, String listenHost) {
+    QemuDestination(
+            NodeMachine machine, Replugging replugging, DeviceMaker maker, Path certificates, String listenHost) {
         this.machine = machine;
         this.replugging = replugging;
+        this.maker = maker;
         this.certificates = certificates;
         this.listenHost = listenHost;
     }
@@ -106,8 +109,13 @@ final class QemuDestination implements DestinationSide {
 
     @Override
     public void apply(List<byte[]> finalStates, CompletionStage<Void> settled) throws IOException {
-        List<DeviceState> states = decoded(finalStates);
         List<NodeDevice> devices = replugging.moving();
+        if (finalStates.size() != devices.size() + 1) {
+            throw new IOException("%d states came for the %d devices of machine %s, and changes"
+                    .formatted(finalStates.size(), devices.size(), machine.name()));
+        }
+        List<DeviceState> states = decoded(finalStates.subList(0, devices.size()));
+        DeviceChange.replay(finalStates.getLast(), devices, maker);
         for (int i = 0; i < states.size(); i++) {
             if (!states.get(i).isFinal()) {
                 throw new IOException("the state of device %s is not final"

@@ -130,6 +130,7 @@ final class QemuSource implements SourceSide {
     @Override
     public List<byte[]> finalStates() throws IOException {
         List<byte[]> states = machine.finalStates(replugging.moving());
+        states.add(DeviceChange.encode(replugging.moving()));
         List<CompletableFuture<Void>> all = new ArrayList<>();
         for (NodeDevice device : replugging.moving()) {
             all.add(device.device().settled().toCompletableFuture());

@@ -40,6 +40,7 @@ class ScsiNodesTest {
                 "queues=2,lun0=%s,lun0.locked=off,lun1=%s,lun1.locked=off,lun2=%s,lun2.locked=off"
                         .formatted(read, written, spare),
                 (id, socket) -> VhostUserDevice.scsi(id, socket).with("num_queues", 2),
+                true,
                 spec -> spec.boot(GuestSpec.Boot.KERNEL).disk("root", root, 0));
         try (TwoNodes nodes = new TwoNodes(folder, served, ScsiLoad.JOB, List.of())) {
             try {

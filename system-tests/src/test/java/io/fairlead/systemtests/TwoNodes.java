@@ -60,12 +60,14 @@ final class TwoNodes implements AutoCloseable {
      *
      * @param attributes as of {@code --device}, after its name, type and socket
      * @param model what QEMU has of it, by its id and socket
+     * @param reconnects whether this QEMU device connects by itself again to a node that was started again
      * @param machine adds what the guest needs beside it
      */
     record Served(
             String type,
             String attributes,
             BiFunction<String, Path, VhostUserDevice> model,
+            boolean reconnects,
             UnaryOperator<GuestSpec> machine) {}
 
     /** What a command said and how it ended. */
@@ -235,6 +237,7 @@ final class TwoNodes implements AutoCloseable {
                 "blk",
                 file(image) + attributes,
                 (id, socket) -> VhostUserDevice.blk(id, socket).with("num-queues", 1),
+                true,
                 UnaryOperator.identity());
     }
 
@@ -292,7 +295,8 @@ final class TwoNodes implements AutoCloseable {
     }
 
     private VhostUserDevice device(Host host) {
-        return served.model.apply("disk0", host.socket()).withReconnectMillis(RECONNECT_MILLIS);
+        VhostUserDevice device = served.model.apply("disk0", host.socket());
+        return served.reconnects ? device.withReconnectMillis(RECONNECT_MILLIS) : device;
     }
 
     Host here() {

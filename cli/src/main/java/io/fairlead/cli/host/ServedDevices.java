@@ -113,6 +113,14 @@ public final class ServedDevices implements DeviceMaker, AutoCloseable {
         software.change(entry.device(), attributes, forced);
     }
 
+    @Override
+    public void follow(String name, Map<String, String> attributes) throws IOException {
+        Registry.Entry entry = registry.find(name).orElseThrow();
+        if (entry.managementDevice() == software) {
+            software.follow(entry.device(), attributes);
+        }
+    }
+
     private Provisioner management(Map<String, String> attributes) {
         return attributes.containsKey(VhostUserManagement.BACKEND) ? daemons : software;
     }

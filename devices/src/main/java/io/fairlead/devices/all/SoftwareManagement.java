@@ -74,6 +74,16 @@ public final class SoftwareManagement implements Provisioner {
         type(device.deviceId()).change(device, attributes, forced);
     }
 
+    /** Changes what another host may change, see {@link SoftwareType#followed}; leaves the rest. */
+    public void follow(VdpaDevice device, Map<String, String> attributes) throws IOException {
+        SoftwareType type = type(device.deviceId());
+        Map<String, String> followed = new LinkedHashMap<>(attributes);
+        followed.keySet().retainAll(type.followed());
+        if (!followed.isEmpty()) {
+            type.change(device, followed, false);
+        }
+    }
+
     private SoftwareType type(int deviceId) {
         SoftwareType type = types.get(deviceId);
         if (type == null) {

@@ -5,6 +5,7 @@ import io.fairlead.vdpa.loop.EventLoopGroup;
 import io.fairlead.vdpa.preflight.DeviceProfile;
 import java.io.IOException;
 import java.util.Map;
+import java.util.Set;
 
 /** What there is to know of a virtio type to make its devices: one a type's folder, known to {@code SoftwareManagement}. */
 public interface SoftwareType {
@@ -37,6 +38,14 @@ public interface SoftwareType {
      */
     default void change(VdpaDevice device, Map<String, String> attributes, boolean forced) throws IOException {
         throw unchangeable(device, attributes.keySet().iterator().next());
+    }
+
+    /**
+     * Those of them that are set here as another host says, whose machine moves here: what the states of devices do not
+     * carry, and what names nothing of this host.
+     */
+    default Set<String> followed() {
+        return Set.of();
     }
 
     /** Says what can be changed. */

@@ -16,6 +16,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 
 /** Creates shared file systems. What their attributes mean stands at {@link FsSettings} and in docs/fs.md. */
 public final class FsType implements SoftwareType {
@@ -58,6 +59,11 @@ public final class FsType implements SoftwareType {
     @Override
     public String changeable() {
         return "read-only";
+    }
+
+    @Override
+    public Set<String> followed() {
+        return Set.of("read-only");
     }
 
     /** {@code read-only}: on or off, from the next request on. */

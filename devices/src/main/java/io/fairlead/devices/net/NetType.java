@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.Set;
 
 /**
  * Creates network devices, and the switches that they name: a switch is there from its first device on. What the attributes
@@ -54,6 +55,11 @@ public final class NetType implements SoftwareType {
     @Override
     public String changeable() {
         return String.join(", ", CHANGEABLE);
+    }
+
+    @Override
+    public Set<String> followed() {
+        return Set.copyOf(CHANGEABLE);
     }
 
     /** Those that {@link #changeable} lists, as at the start. */

@@ -21,7 +21,7 @@ public interface DestinationSide {
     int listen(MigrationPlan plan, List<byte[]> provisionalStates) throws IOException;
 
     /**
-     * Validates the final states and gives them to the devices: all of them, or none.
+     * Makes the changes that came with the final states, validates these and gives them to the devices: all, or none.
      *
      * @param settled completed when the source's devices work on no request in flight any more
      */

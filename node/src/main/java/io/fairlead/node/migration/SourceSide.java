@@ -27,7 +27,10 @@ public interface SourceSide {
     /** Completed when the machine stands still and QEMU waits; fails where the stream broke. */
     CompletableFuture<Void> stopped();
 
-    /** The encoded final states of the stopped machine's devices, in the order of the machine's list. */
+    /**
+     * The encoded final states of the stopped machine's devices, in the order of the machine's list, and what was changed
+     * of them since the move began.
+     */
     List<byte[]> finalStates() throws IOException;
 
     /** What each device marked as written since {@link #start}, in the order of the machine's list. */
