@@ -232,9 +232,29 @@ final class SessionRings implements AutoCloseable {
         }
     }
 
-    /** SET_VRING_CALL. */
+    /**
+     * SET_VRING_CALL. Of a running ring the new descriptor is signalled once: QEMU switches between two, looks at the old one
+     * for the last time as soon as it has sent this message, and would not see a signal that went there until the message
+     * was read here. With EVENT_IDX the driver would get no further one. It expects signals without cause.
+     */
     void call() throws IOException, ProtocolException {
-        device.queueCall(indexOfPayload(), takeDescriptor());
+        int queue = indexOfPayload();
+        EventFd call = takeDescriptor();
+        if (call == null || !device.queueReady(queue)) {
+            device.queueCall(queue, call);
+            return;
+        }
+        boolean given = false;
+        // The device may close its own at any time.
+        try (EventFd again = EventFd.adopt(call.fd().duplicate())) {
+            given = true;
+            device.queueCall(queue, call);
+            again.signal();
+        } finally {
+            if (!given) {
+                call.close();
+            }
+        }
     }
 
     /** SET_VRING_ERR. */

@@ -3,6 +3,7 @@ package io.fairlead.vhostuser.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.fairlead.linux.EventFd;
 import io.fairlead.linux.FileIo;
 import io.fairlead.linux.Mapping;
 import io.fairlead.linux.UnixSocket;
@@ -127,6 +128,29 @@ class VhostUserServerTest {
             queue.enableInterrupts();
             disks.checkRead(client, queue, 4);
             ServedDisk.eventually().until(client.call::drain);
+        }
+    }
+
+    /** A signal to the old one may be lost, and with EVENT_IDX it was the only one. */
+    @Test
+    void whoSwitchesToAnotherDescriptorMissesNoSignal() throws Exception {
+        try (ServedDisk disks = new ServedDisk(folder);
+                TestClient client = disks.connect();
+                EventFd other = EventFd.create("other call")) {
+            client.negotiate(FEATURES);
+            DriverQueue queue = client.start(16, FEATURES, QueueState.initial(false));
+            queue.enableInterrupts();
+            disks.checkRead(client, queue, 4);
+            ServedDisk.eventually().until(client.call::drain);
+            assertThat(client.acknowledged(Request.SET_VRING_CALL, TestClient.u64(0), other.fd()))
+                    .isZero();
+            assertThat(other.drain()).isTrue();
+            assertThat(client.call.drain()).isFalse();
+            // Of a ring that stands still, whose answers the client has seen, nothing is lost.
+            client.ask(Request.GET_VRING_BASE, TestClient.state(0, 0));
+            assertThat(client.acknowledged(Request.SET_VRING_CALL, TestClient.u64(0), client.call.fd()))
+                    .isZero();
+            assertThat(client.call.drain()).isFalse();
         }
     }
 
