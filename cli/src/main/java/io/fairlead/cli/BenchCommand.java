@@ -57,11 +57,8 @@ final class BenchCommand implements Runnable {
                 "does not depend on it. All rows take about half an hour; --only cached/poll a few minutes."
             })
     int blk(
-            @Option(names = "--rounds", paramLabel = "N", description = "Runs of each row with each server.") @Nullable
-                    Integer rounds,
+            @Mixin BenchRunMixin run,
             @Option(names = "--seconds", paramLabel = "S", description = "Length of one run.") @Nullable Double seconds,
-            @Option(names = "--quick", description = "A smoke test of seconds; its figures are of no worth.")
-                    boolean quick,
             @Option(
                             names = "--only",
                             paramLabel = "REGEX",
@@ -73,12 +70,11 @@ final class BenchCommand implements Runnable {
         try (Testbed testbed = Testbed.open(Progress.toStandardError())) {
             List<String> self = OwnCommand.line();
             Path library = testbed.libblkio().library();
-            BlkBenchOptions options = quick
-                    ? BlkBenchOptions.quick(output.folder(), self, testbed.storageDaemon(), library)
-                    : BlkBenchOptions.full(output.folder(), self, testbed.storageDaemon(), library);
-            if (rounds != null) {
-                options = options.withRounds(rounds);
-            }
+            BlkBenchOptions options = run.apply(
+                    run.isQuick()
+                            ? BlkBenchOptions.quick(output.folder(), self, testbed.storageDaemon(), library)
+                            : BlkBenchOptions.full(output.folder(), self, testbed.storageDaemon(), library),
+                    BlkBenchOptions::withRounds);
             if (seconds != null) {
                 options = options.withRunTime(Duration.ofMillis(Math.round(seconds * 1000)));
             }
@@ -98,22 +94,15 @@ final class BenchCommand implements Runnable {
                 "Rows are medians of moves in turn. 'held' says whether the design's bar is met; the exit code does not",
                 "depend on it. All rounds take about a quarter of an hour where guests are emulated."
             })
-    int migrate(
-            @Mixin TestbedMixin guests,
-            @Option(names = "--rounds", paramLabel = "N", description = "Moves with each kind of disk.") @Nullable
-                    Integer rounds,
-            @Option(names = "--quick", description = "A smoke test of one move each; its figures are of no worth.")
-                    boolean quick,
-            @Mixin BenchOutputMixin output)
+    int migrate(@Mixin TestbedMixin guests, @Mixin BenchRunMixin run, @Mixin BenchOutputMixin output)
             throws IOException, InterruptedException {
         try (Testbed testbed = guests.open(Progress.toStandardError())) {
             List<String> self = OwnCommand.line();
-            MigrateBenchOptions options = quick
-                    ? MigrateBenchOptions.quick(output.folder(), guests.release(), self)
-                    : MigrateBenchOptions.full(output.folder(), guests.release(), self);
-            if (rounds != null) {
-                options = options.withRounds(rounds);
-            }
+            MigrateBenchOptions options = run.apply(
+                    run.isQuick()
+                            ? MigrateBenchOptions.quick(output.folder(), guests.release(), self)
+                            : MigrateBenchOptions.full(output.folder(), guests.release(), self),
+                    MigrateBenchOptions::withRounds);
             output.publish(MigrateBench.run(options, testbed, BenchOutputMixin.progress()));
         }
         return 0;
@@ -129,22 +118,15 @@ final class BenchCommand implements Runnable {
                 "Rows are medians of alternating runs. 'held' says whether the design's bar is met; the exit code does not",
                 "depend on it. All rounds take about seven minutes where guests are emulated."
             })
-    int fs(
-            @Mixin TestbedMixin guests,
-            @Option(names = "--rounds", paramLabel = "N", description = "Runs of each row with each server.") @Nullable
-                    Integer rounds,
-            @Option(names = "--quick", description = "A smoke test of a minute; its figures are of no worth.")
-                    boolean quick,
-            @Mixin BenchOutputMixin output)
+    int fs(@Mixin TestbedMixin guests, @Mixin BenchRunMixin run, @Mixin BenchOutputMixin output)
             throws IOException, InterruptedException {
         try (Testbed testbed = guests.open(Progress.toStandardError())) {
             List<String> self = OwnCommand.line();
-            FsBenchOptions options = quick
-                    ? FsBenchOptions.quick(output.folder(), self, testbed.virtiofsd())
-                    : FsBenchOptions.full(output.folder(), self, testbed.virtiofsd());
-            if (rounds != null) {
-                options = options.withRounds(rounds);
-            }
+            FsBenchOptions options = run.apply(
+                    run.isQuick()
+                            ? FsBenchOptions.quick(output.folder(), self, testbed.virtiofsd())
+                            : FsBenchOptions.full(output.folder(), self, testbed.virtiofsd()),
+                    FsBenchOptions::withRounds);
             output.publish(FsBench.run(options, guests.release(), testbed, BenchOutputMixin.progress()));
         }
         return 0;
@@ -161,11 +143,8 @@ final class BenchCommand implements Runnable {
                 "does not depend on it. All rows take about six minutes. Server and client need a processor each."
             })
     int net(
-            @Option(names = "--rounds", paramLabel = "N", description = "Runs of each row with each server.") @Nullable
-                    Integer rounds,
+            @Mixin BenchRunMixin run,
             @Option(names = "--seconds", paramLabel = "S", description = "Length of one run.") @Nullable Double seconds,
-            @Option(names = "--quick", description = "A smoke test of a minute; its figures are of no worth.")
-                    boolean quick,
             @Option(
                             names = "--only",
                             paramLabel = "REGEX",
@@ -176,12 +155,11 @@ final class BenchCommand implements Runnable {
             throws IOException, InterruptedException {
         try (Testbed testbed = Testbed.open(Progress.toStandardError())) {
             List<String> self = OwnCommand.line();
-            NetBenchOptions options = quick
-                    ? NetBenchOptions.quick(output.folder(), self, testbed.testpmd())
-                    : NetBenchOptions.full(output.folder(), self, testbed.testpmd());
-            if (rounds != null) {
-                options = options.withRounds(rounds);
-            }
+            NetBenchOptions options = run.apply(
+                    run.isQuick()
+                            ? NetBenchOptions.quick(output.folder(), self, testbed.testpmd())
+                            : NetBenchOptions.full(output.folder(), self, testbed.testpmd()),
+                    NetBenchOptions::withRounds);
             if (seconds != null) {
                 options = options.withRunTime(Duration.ofMillis(Math.round(seconds * 1000)));
             }
@@ -234,22 +212,18 @@ final class BenchCommand implements Runnable {
             })
     int scsi(
             @Mixin TestbedMixin guests,
-            @Option(names = "--rounds", paramLabel = "N", description = "Runs of each workload on each host.") @Nullable
-                    Integer rounds,
+            @Mixin BenchRunMixin run,
             @Option(names = "--seconds", paramLabel = "S", description = "Length of one run in the guest.") @Nullable
                     Integer seconds,
-            @Option(names = "--quick", description = "A smoke test of a minute; its figures are of no worth.")
-                    boolean quick,
             @Mixin BenchOutputMixin output)
             throws IOException, InterruptedException {
         try (Testbed testbed = guests.open(Progress.toStandardError())) {
             List<String> self = OwnCommand.line();
-            ScsiBenchOptions options = quick
-                    ? ScsiBenchOptions.quick(output.folder(), guests.release(), self)
-                    : ScsiBenchOptions.full(output.folder(), guests.release(), self);
-            if (rounds != null) {
-                options = options.withRounds(rounds);
-            }
+            ScsiBenchOptions options = run.apply(
+                    run.isQuick()
+                            ? ScsiBenchOptions.quick(output.folder(), guests.release(), self)
+                            : ScsiBenchOptions.full(output.folder(), guests.release(), self),
+                    ScsiBenchOptions::withRounds);
             if (seconds != null) {
                 options = options.withRunTime(Duration.ofSeconds(seconds));
             }

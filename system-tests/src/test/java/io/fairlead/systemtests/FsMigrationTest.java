@@ -5,11 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.fairlead.linux.Errno;
 import io.fairlead.linux.Fd;
 import io.fairlead.linux.FileIo;
-import io.fairlead.qemu.IncomingMigration;
-import io.fairlead.qemu.MigrationAddress;
-import io.fairlead.qemu.MigrationOptions;
-import io.fairlead.qemu.OutgoingMigration;
-import io.fairlead.qemu.Qmp;
 import io.fairlead.qemu.VhostUserDevice;
 import io.fairlead.testbed.GuestResult;
 import io.fairlead.testbed.GuestSpec;
@@ -23,28 +18,14 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-import tools.jackson.databind.JsonNode;
 
 /** QEMU's own migration of a guest that has a file of ours open, locked and written to, from one device to another. */
 @Timeout(600)
 class FsMigrationTest {
-    private static final String JOB = """
-            modprobe virtiofs
-            mkdir -p /mnt/home
-            mount -t virtiofs home /mnt/home
-            cd /mnt/home
-            mkfifo /tmp/end
-            sleep 10000 >/tmp/end &
-            keeper=$!
-            ./fs-holder held /tmp/end >/tmp/said &
-            holder=$!
-            until grep -q held /tmp/said; do sleep 0.1; done
+    private static final String JOB = FsHolder.START + """
             emit '{"at":"held"}'
             receive >/dev/null
-            echo end >/tmp/end
-            wait $holder
-            emit "{\\"status\\":$?,\\"said\\":\\"$(tail -n 1 /tmp/said)\\"}"
-            kill $keeper
+            """ + FsHolder.END + """
             echo after >after.txt
             cd / && umount /mnt/home && emit '{"unmounted":"yes"}'
             """ + Lab.REPORT_KERNEL_ERRORS;
@@ -68,7 +49,7 @@ class FsMigrationTest {
             try (MigratingGuest guest = MigratingGuest.start(Lab.TESTBED, with(devices, "here", spec))) {
                 Lab.await(guest.current(), "held");
                 assertLocked(export);
-                migrate(guest, destination, folder);
+                long _ = PlainMove.move(guest, destination, folder);
                 awaitLocked(export);
                 guest.send("end");
                 result = guest.awaitResult(Lab.PATIENCE);
@@ -81,20 +62,6 @@ class FsMigrationTest {
             assertThat(Lab.line(result, "kernelErrors").path("kernelErrors").asString())
                     .isEmpty();
             assertThat(export.resolve("after.txt")).hasContent("after\n");
-        }
-    }
-
-    private static void migrate(MigratingGuest guest, GuestSpec destination, Path folder) throws Exception {
-        MigrationOptions options = MigrationOptions.plain().withPauseBeforeSwitchover(false);
-        Qmp from = guest.current().machine().qmp();
-        Qmp to = guest.startDestination(destination).machine().qmp();
-        MigrationAddress address = MigrationAddress.unix(folder.resolve("migration"));
-        try (IncomingMigration incoming = IncomingMigration.listen(to, options, address);
-                OutgoingMigration outgoing = OutgoingMigration.start(from, options, incoming.address())) {
-            incoming.awaitLoaded(Lab.PATIENCE);
-            JsonNode _ = to.execute("cont");
-            Lab.report("moved: %s", outgoing.awaitCompleted(Lab.PATIENCE));
-            guest.moved();
         }
     }
 

@@ -15,17 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** A guest with files of a shared file system open, locked, removed and written to moves between two nodes. */
 @Timeout(600)
 class FsNodeMigrationTest {
-    private static final String JOB = """
-            modprobe virtiofs
-            mkdir -p /mnt/home
-            mount -t virtiofs home /mnt/home
-            cd /mnt/home
-            mkfifo /tmp/end
-            sleep 10000 >/tmp/end &
-            keeper=$!
-            ./fs-holder held /tmp/end >/tmp/said &
-            holder=$!
-            until grep -q held /tmp/said; do sleep 0.1; done
+    private static final String JOB = FsHolder.START + """
             mkdir many
             for file in $(seq 1 300); do echo $file >many/$file; done
             echo "without a name" >removed
@@ -33,10 +23,7 @@ class FsNodeMigrationTest {
             rm removed
             emit '{"at":"busy"}'
             receive >/dev/null
-            echo end >/tmp/end
-            wait $holder
-            emit "{\\"status\\":$?,\\"said\\":\\"$(tail -n 1 /tmp/said)\\"}"
-            kill $keeper
+            """ + FsHolder.END + """
             emit "{\\"removed\\":\\"$(cat <&7)\\",\\"many\\":$(cat many/* | wc -l)}"
             exec 7<&-
             cd / && umount /mnt/home && emit '{"unmounted":"yes"}'

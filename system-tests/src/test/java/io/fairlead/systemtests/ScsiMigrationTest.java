@@ -3,11 +3,6 @@ package io.fairlead.systemtests;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fairlead.devices.scsi.ScsiDevice;
-import io.fairlead.qemu.IncomingMigration;
-import io.fairlead.qemu.MigrationAddress;
-import io.fairlead.qemu.MigrationOptions;
-import io.fairlead.qemu.OutgoingMigration;
-import io.fairlead.qemu.Qmp;
 import io.fairlead.qemu.VhostUserDevice;
 import io.fairlead.testbed.GuestResult;
 import io.fairlead.testbed.GuestSpec;
@@ -68,7 +63,7 @@ class ScsiMigrationTest {
                 assertThat(before.path("keys").asString()).contains("0xabc");
                 assertThat(before.path("held").asString()).contains("Write Exclusive, registrants only");
                 busy(here);
-                migrate(guest, with(devices, "there", spec.destination()), folder);
+                long _ = PlainMove.move(guest, with(devices, "there", spec.destination()), folder);
                 busy(there);
                 // QEMU has no place for what the host keeps: the initiator is told that the host was switched on.
                 JsonNode after = ScsiLoad.ask(guest, "after");
@@ -94,19 +89,5 @@ class ScsiMigrationTest {
         Awaitility.await()
                 .atMost(Lab.PATIENCE)
                 .until(() -> device.statistics().total().requests() > before + 300);
-    }
-
-    private static void migrate(MigratingGuest guest, GuestSpec destination, Path folder) throws Exception {
-        MigrationOptions options = MigrationOptions.plain().withPauseBeforeSwitchover(false);
-        Qmp from = guest.current().machine().qmp();
-        Qmp to = guest.startDestination(destination).machine().qmp();
-        MigrationAddress address = MigrationAddress.unix(folder.resolve("migration"));
-        try (IncomingMigration incoming = IncomingMigration.listen(to, options, address);
-                OutgoingMigration outgoing = OutgoingMigration.start(from, options, incoming.address())) {
-            incoming.awaitLoaded(Lab.PATIENCE);
-            JsonNode _ = to.execute("cont");
-            Lab.report("moved: %s", outgoing.awaitCompleted(Lab.PATIENCE));
-            guest.moved();
-        }
     }
 }
