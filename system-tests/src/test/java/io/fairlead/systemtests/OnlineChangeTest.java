@@ -52,6 +52,7 @@ class OnlineChangeTest {
             slow.awaitText("\"progress\"");
             assertThat(set(nodes.here(), "size=24M").exitCode()).isZero();
             awaitMib(nodes, 24);
+            nodes.hurry();
             TwoNodes.Ended moved = slow.end();
             assertThat(moved.exitCode()).as(moved.text()).isZero();
             nodes.moved();

@@ -69,6 +69,7 @@ class ScsiNodesTest {
         slow.awaitText("\"progress\"");
         set(nodes, "lun1.size=%dM".formatted(2 * WRITTEN_MIB), "lun0.read-only=on", "lun2=none");
         assertThat(slow.said()).as("it moves still").doesNotContain("\"report\"");
+        nodes.hurry();
         TwoNodes.Ended moved = slow.end();
         assertThat(moved.exitCode()).as(moved.text()).isZero();
         nodes.moved();

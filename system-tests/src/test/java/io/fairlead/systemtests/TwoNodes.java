@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
@@ -32,6 +33,7 @@ final class TwoNodes implements AutoCloseable {
     static final int READ_MIB = 16;
     private static final String IMAGE = "disk.img";
     private static final int RECONNECT_MILLIS = 20;
+    private static final long FAST_BYTES_PER_SECOND = 1L << 40;
     private static final Duration LIMIT = Duration.ofMinutes(2);
     private static final JsonMapper JSON = new JsonMapper();
 
@@ -340,6 +342,14 @@ final class TwoNodes implements AutoCloseable {
         return new Running(new ProcessBuilder(line).redirectErrorStream(true).start());
     }
 
+    /** From now on a move that was told to be slow takes all the bandwidth that there is, and ends. */
+    void hurry() throws IOException {
+        JsonNode _ = guest.current()
+                .machine()
+                .qmp()
+                .execute("migrate-set-parameters", Map.of("max-bandwidth", FAST_BYTES_PER_SECOND));
+    }
+
     Running migrate(String... more) throws IOException {
         List<String> words = new ArrayList<>(List.of(
                 "migrate",
@@ -386,12 +396,10 @@ final class TwoNodes implements AutoCloseable {
             return String.join("\n", lines);
         }
 
-        /** Ctrl-C. */
-        void interrupt() throws IOException, InterruptedException {
-            int _ = new ProcessBuilder("kill", "-INT", Long.toString(process.pid()))
-                    .inheritIO()
-                    .start()
-                    .waitFor();
+        /** As Ctrl-C does, which a process ignores that was started in the background. */
+        void interrupt() {
+            // By the handle: the process object would close its output, too.
+            boolean _ = process.toHandle().destroy();
         }
 
         void kill() {
