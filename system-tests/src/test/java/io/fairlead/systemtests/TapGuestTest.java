@@ -6,6 +6,7 @@ import io.fairlead.qemu.VhostUserDevice;
 import io.fairlead.testbed.Guest;
 import io.fairlead.testbed.GuestResult;
 import io.fairlead.testbed.GuestSpec;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -82,9 +83,24 @@ class TapGuestTest {
     private static long iperf(NetworkNamespace network, String address, String... more) throws Exception {
         List<String> words = new ArrayList<>(List.of("-c", address, "-t", "1", "-J"));
         words.addAll(List.of(more));
-        JsonNode report = new JsonMapper().readTree(network.run("usr/bin/iperf3", words.toArray(String[]::new)));
+        JsonNode report = new JsonMapper().readTree(runUntilTaken(network, words));
         long bytes = report.path("end").path("sum_received").path("bytes").asLong();
         assertThat(bytes).as("%s", report).isPositive();
         return bytes;
+    }
+
+    /** The server turns away who comes before it is done with the one before. */
+    private static String runUntilTaken(NetworkNamespace network, List<String> words) throws Exception {
+        long end = System.nanoTime() + Lab.PATIENCE.toNanos();
+        while (true) {
+            try {
+                return network.run("usr/bin/iperf3", words.toArray(String[]::new));
+            } catch (IOException e) {
+                if (System.nanoTime() > end) {
+                    throw e;
+                }
+                Thread.sleep(200);
+            }
+        }
     }
 }
