@@ -13,6 +13,7 @@ import io.fairlead.node.migration.MigrationPlan;
 import io.fairlead.node.migration.MigrationReport;
 import io.fairlead.node.migration.Phase;
 import io.fairlead.node.migration.SourceMigration;
+import io.fairlead.node.migration.StreamProgress;
 import io.fairlead.node.tls.NodeCertificates;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -139,6 +140,10 @@ final class Departures implements AutoCloseable {
             var _ = takenBack.thenAccept(reason -> {
                 boolean _ = migration.cancel(reason);
             });
+            if (!replugging.names().isEmpty()) {
+                watcher.note("leave the machine before it moves and come back to it: "
+                        + String.join(", ", replugging.names()));
+            }
             AtomicReference<Phase> ended = new AtomicReference<>();
             Thread progress = Thread.ofVirtual().start(() -> showProgress(side, watcher, ended));
             try {
@@ -190,7 +195,10 @@ final class Departures implements AutoCloseable {
             while (ended.get() == null && !side.stopped().isDone()) {
                 Thread.sleep(PROGRESS_MILLIS);
                 if (ended.get() == null && !side.stopped().isDone()) {
-                    watcher.progress(side.progress());
+                    StreamProgress now = side.progress();
+                    if (now.totalBytes() > 0) {
+                        watcher.progress(now);
+                    }
                 }
             }
         } catch (IOException e) {
