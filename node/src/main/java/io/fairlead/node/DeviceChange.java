@@ -53,12 +53,7 @@ record DeviceChange(Map<String, String> attributes) {
             throw new IOException("the changes on the way are damaged: " + e.getOriginalMessage(), e);
         }
         for (JsonNode node : all) {
-            Map<String, String> attributes = new LinkedHashMap<>();
-            node.path("attributes")
-                    .properties()
-                    .forEach(entry ->
-                            attributes.put(entry.getKey(), entry.getValue().asString("")));
-            DeviceChange change = new DeviceChange(attributes);
+            DeviceChange change = new DeviceChange(DeviceOption.attributes(node));
             for (NodeDevice device : devices) {
                 if (device.name().equals(node.path("device").asString(""))) {
                     device.replay(maker, change);

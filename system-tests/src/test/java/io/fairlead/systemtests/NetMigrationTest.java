@@ -2,12 +2,6 @@ package io.fairlead.systemtests;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.fairlead.qemu.IncomingMigration;
-import io.fairlead.qemu.MigrationAddress;
-import io.fairlead.qemu.MigrationOptions;
-import io.fairlead.qemu.MigrationProgress;
-import io.fairlead.qemu.OutgoingMigration;
-import io.fairlead.qemu.Qmp;
 import io.fairlead.qemu.VhostUserDevice;
 import io.fairlead.testbed.GuestSpec;
 import io.fairlead.testbed.MigratingGuest;
@@ -101,7 +95,7 @@ class NetMigrationTest {
                         seen) {
                     talk.await("connected");
                     seen.await("listening on");
-                    long awayMillis = migrate(guest, destination, folder);
+                    long awayMillis = PlainMove.move(guest, destination, folder);
                     seen.await(announcement(guestAnnounces));
                     int lost = lost(ping.awaitEnd(), pings);
                     long compared = compared(talk.awaitEnd());
@@ -157,24 +151,6 @@ class NetMigrationTest {
         words.addAll(List.of("-cp", System.getProperty("java.class.path")));
         words.addAll(List.of(EchoCheck.class.getName(), GUEST, Integer.toString(PORT)));
         return new ProcessBuilder(words);
-    }
-
-    /** Returns how long the machine ran nowhere. */
-    private static long migrate(MigratingGuest guest, GuestSpec destination, Path folder) throws Exception {
-        MigrationOptions options = MigrationOptions.plain().withPauseBeforeSwitchover(false);
-        Qmp from = guest.current().machine().qmp();
-        Qmp to = guest.startDestination(destination).machine().qmp();
-        MigrationAddress address = MigrationAddress.unix(folder.resolve("migration"));
-        try (IncomingMigration incoming = IncomingMigration.listen(to, options, address);
-                OutgoingMigration outgoing = OutgoingMigration.start(from, options, incoming.address())) {
-            incoming.awaitLoaded(Lab.PATIENCE);
-            long loaded = System.nanoTime();
-            JsonNode _ = to.execute("cont");
-            long contMillis = (System.nanoTime() - loaded) / 1_000_000;
-            MigrationProgress end = outgoing.awaitCompleted(Lab.PATIENCE);
-            guest.moved();
-            return end.downtimeMillis() + contMillis;
-        }
     }
 
     /** What the bridge sees: the guest's own ARP about itself, or the reverse ARP of the device. */

@@ -6,6 +6,7 @@ import io.fairlead.bench.BenchRow;
 import io.fairlead.bench.BenchTable;
 import io.fairlead.bench.Cleanup;
 import io.fairlead.bench.Machine;
+import io.fairlead.bench.RunCounter;
 import io.fairlead.bench.TemporaryFolder;
 import io.fairlead.testbed.blkio.BlkioLibrary;
 import io.fairlead.testbed.blkio.StorageDaemon;
@@ -162,7 +163,8 @@ public final class BlkBench {
         // Whoever comes first in one round comes last in another.
         Collections.rotate(order, round);
         for (DiskServer server : order) {
-            counter.begin("%s, %s".formatted(workload.name(), server.kind().label()));
+            int _ = counter.begin(
+                    "%s, %s".formatted(workload.name(), server.kind().label()));
             prepare(workload.cache(), file);
             results.add(workload, server.kind(), run(workload, server, warmup(workload), options.runTime(), round));
         }
@@ -210,28 +212,5 @@ public final class BlkBench {
     private Duration warmup() {
         Duration share = options.runTime().dividedBy(WARMUP_SHARE);
         return share.compareTo(MAX_WARMUP) < 0 ? share : MAX_WARMUP;
-    }
-
-    /** Counts runs and says how long the others take. */
-    private static final class RunCounter {
-        private final BenchProgress progress;
-        private final int runs;
-        private long firstNanos;
-        private int run;
-
-        RunCounter(BenchProgress progress, int runs) {
-            this.progress = progress;
-            this.runs = runs;
-        }
-
-        void begin(String what) {
-            long now = System.nanoTime();
-            if (run == 0) {
-                firstNanos = now;
-            }
-            long nanosEach = run == 0 ? 0 : (now - firstNanos) / run;
-            progress.run(run + 1, runs, what, Duration.ofNanos(nanosEach * (runs - run)));
-            run++;
-        }
     }
 }

@@ -7,6 +7,7 @@ import io.fairlead.bench.BenchTable;
 import io.fairlead.bench.Cleanup;
 import io.fairlead.bench.Figures;
 import io.fairlead.bench.Machine;
+import io.fairlead.bench.RunCounter;
 import io.fairlead.bench.Samples;
 import io.fairlead.devices.blk.BlkDevice;
 import io.fairlead.devices.blk.BlkSettings;
@@ -139,21 +140,14 @@ public final class RelayBench {
         VhostUserServer server = cleanup.add(new VhostUserServer());
         Path socket = server.serve(relay, folder.resolve("disk.sock")).path();
         List<Workload> workloads = workloads();
-        int runs = workloads.size() * (options.rounds() + 1) * Mode.values().length;
-        int run = 0;
-        long start = System.nanoTime();
+        RunCounter counter = new RunCounter(progress, workloads.size() * (options.rounds() + 1) * Mode.values().length);
         // The first round meets a JVM that still compiles, and does not count.
         for (int round = -1; round < options.rounds(); round++) {
             for (Workload workload : workloads) {
                 List<Mode> modes = new ArrayList<>(List.of(Mode.values()));
                 Collections.rotate(modes, round);
                 for (Mode mode : modes) {
-                    long each = run == 0 ? 0 : (System.nanoTime() - start) / run;
-                    progress.run(
-                            ++run,
-                            runs,
-                            workload.name() + ", " + mode.label,
-                            Duration.ofNanos(each * (runs - run + 1)));
+                    int _ = counter.begin(workload.name() + ", " + mode.label);
                     Load load = measure(workload, mode, disk, relay, socket, file.path(), round + 2);
                     if (round >= 0) {
                         loads.computeIfAbsent(workload, _ -> new EnumMap<>(Mode.class))

@@ -5,6 +5,7 @@ import io.fairlead.bench.BenchReport;
 import io.fairlead.bench.Cleanup;
 import io.fairlead.bench.Machine;
 import io.fairlead.bench.ProcessUsage;
+import io.fairlead.bench.RunCounter;
 import io.fairlead.bench.TemporaryFolder;
 import io.fairlead.qemu.VhostUserDevice;
 import io.fairlead.testbed.Guest;
@@ -37,7 +38,6 @@ public final class FsBench {
     private final FsBenchOptions options;
     private final BenchProgress progress;
     private final FsResults results = new FsResults();
-    private int run;
 
     private FsBench(FsBenchOptions options, BenchProgress progress) {
         this.options = options;
@@ -111,18 +111,15 @@ public final class FsBench {
 
     private void measure(Guest guest, List<FsServer> servers) throws IOException, InterruptedException {
         List<FsWorkload> workloads = FsWorkload.all();
-        int runs = (options.rounds() + 1) * workloads.size() * servers.size();
-        long startNanos = System.nanoTime();
+        RunCounter counter = new RunCounter(progress, (options.rounds() + 1) * workloads.size() * servers.size());
         for (int round = 0; round <= options.rounds(); round++) {
             for (FsWorkload workload : workloads) {
                 List<FsServer> order = new ArrayList<>(servers);
                 Collections.rotate(order, round);
                 for (FsServer server : order) {
-                    long each = run == 0 ? 0 : (System.nanoTime() - startNanos) / run;
-                    String what =
-                            "%s, %s".formatted(workload.name(), server.kind().label());
-                    progress.run(run + 1, runs, what, Duration.ofNanos(each * (runs - run)));
-                    FsRun measured = measure(guest, server, workload);
+                    int number = counter.begin(
+                            "%s, %s".formatted(workload.name(), server.kind().label()));
+                    FsRun measured = measure(guest, server, workload, number);
                     // Nobody has compiled or loaded anything in the first round.
                     if (round > 0) {
                         results.add(workload, server.kind(), measured);
@@ -132,8 +129,8 @@ public final class FsBench {
         }
     }
 
-    private FsRun measure(Guest guest, FsServer server, FsWorkload workload) throws IOException, InterruptedException {
-        int number = ++run;
+    private FsRun measure(Guest guest, FsServer server, FsWorkload workload, int number)
+            throws IOException, InterruptedException {
         long before = ProcessUsage.of(server.process().pid()).cpuNanos();
         guest.send("%d %s %s".formatted(number, server.kind().label(), workload.command()));
         JsonNode line = guest.awaitLine(each -> each.path("run").asInt(0) == number, PATIENCE);

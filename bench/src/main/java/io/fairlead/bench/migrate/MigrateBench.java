@@ -6,6 +6,7 @@ import io.fairlead.bench.BenchRow;
 import io.fairlead.bench.BenchTable;
 import io.fairlead.bench.Cleanup;
 import io.fairlead.bench.Machine;
+import io.fairlead.bench.RunCounter;
 import io.fairlead.bench.TemporaryFolder;
 import io.fairlead.testbed.Guest;
 import io.fairlead.testbed.GuestSpec;
@@ -111,16 +112,12 @@ public final class MigrateBench {
             guest.makeImage(testbed, image);
             contenders.add(Contender.start(kind, options, image, folder, cleanup));
         }
-        int runs = (options.rounds() + 1) * contenders.size();
-        int run = 0;
-        long startNanos = System.nanoTime();
+        RunCounter counter = new RunCounter(progress, (options.rounds() + 1) * contenders.size());
         for (int round = 0; round <= options.rounds(); round++) {
             List<Contender> order = new ArrayList<>(contenders);
             Collections.rotate(order, round);
             for (Contender contender : order) {
-                long each = run == 0 ? 0 : (System.nanoTime() - startNanos) / run;
-                progress.run(run + 1, runs, "move, " + contender.kind().label(), Duration.ofNanos(each * (runs - run)));
-                run++;
+                int _ = counter.begin("move, " + contender.kind().label());
                 MoveFigures figures = move(contender, round % 2);
                 // Nobody has compiled or loaded anything in the first round.
                 if (round > 0) {

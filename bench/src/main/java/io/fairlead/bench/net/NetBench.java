@@ -4,11 +4,11 @@ import io.fairlead.bench.BenchProgress;
 import io.fairlead.bench.BenchReport;
 import io.fairlead.bench.Cleanup;
 import io.fairlead.bench.Machine;
+import io.fairlead.bench.RunCounter;
 import io.fairlead.bench.TemporaryFolder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -80,18 +80,15 @@ public final class NetBench {
 
     private void measure(Cleanup cleanup, Path folder, List<Traffic> selected)
             throws IOException, InterruptedException {
-        int runs = selected.size() * options.rounds() * NetServer.Kind.values().length;
-        int run = 0;
-        long start = System.nanoTime();
+        RunCounter counter =
+                new RunCounter(progress, selected.size() * options.rounds() * NetServer.Kind.values().length);
         for (Traffic traffic : selected) {
             for (int round = 0; round < options.rounds(); round++) {
                 List<NetServer.Kind> kinds = new ArrayList<>(List.of(NetServer.Kind.values()));
                 // Whoever comes first in one round comes last in another.
                 Collections.rotate(kinds, round);
                 for (NetServer.Kind kind : kinds) {
-                    long each = run == 0 ? 0 : (System.nanoTime() - start) / run;
-                    Duration remaining = Duration.ofNanos(each * (runs - run));
-                    progress.run(++run, runs, "%s, %s".formatted(traffic.name(), kind.label()), remaining);
+                    int _ = counter.begin("%s, %s".formatted(traffic.name(), kind.label()));
                     results.add(traffic, kind, measure(cleanup, folder, traffic, kind));
                 }
             }

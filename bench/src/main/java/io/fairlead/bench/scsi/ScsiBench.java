@@ -4,6 +4,7 @@ import io.fairlead.bench.BenchProgress;
 import io.fairlead.bench.BenchReport;
 import io.fairlead.bench.Cleanup;
 import io.fairlead.bench.Machine;
+import io.fairlead.bench.RunCounter;
 import io.fairlead.bench.TemporaryFolder;
 import io.fairlead.testbed.Testbed;
 import io.fairlead.testbed.blkio.ServerProcess;
@@ -112,20 +113,12 @@ public final class ScsiBench {
     }
 
     private void measure(ScsiGuest guest, List<ScsiHost> hosts) throws IOException, InterruptedException {
-        int runs = (options.rounds() + 1) * hosts.size() * ScsiWorkload.ALL.size();
-        int run = 0;
-        long startNanos = System.nanoTime();
+        RunCounter counter = new RunCounter(progress, (options.rounds() + 1) * hosts.size() * ScsiWorkload.ALL.size());
         for (int round = 0; round <= options.rounds(); round++) {
             for (ScsiWorkload workload : ScsiWorkload.ALL) {
                 for (int turn = 0; turn < hosts.size(); turn++) {
                     ScsiHost host = hosts.get((round + turn) % hosts.size());
-                    long each = run == 0 ? 0 : (System.nanoTime() - startNanos) / run;
-                    progress.run(
-                            run + 1,
-                            runs,
-                            "%s, %s".formatted(workload.name(), host.word()),
-                            Duration.ofNanos(each * (runs - run)));
-                    run++;
+                    int _ = counter.begin("%s, %s".formatted(workload.name(), host.word()));
                     Map<Long, Long> before = host.cpuNanos();
                     ScsiGuest.Run done = guest.run(host, workload, options.runTime());
                     long cpuNanos = ScsiHost.since(before, host.cpuNanos());
