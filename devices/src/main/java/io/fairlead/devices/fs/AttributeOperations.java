@@ -48,23 +48,24 @@ final class AttributeOperations {
     }
 
     int set(FsThread thread) {
-        if (!thread.has(Fuse.SetattrIn.BYTES)) {
+        if (!thread.has(FuseAttribute.SetattrIn.BYTES)) {
             return -Errno.EINVAL;
         }
-        int valid = thread.argument(Fuse.SetattrIn.VALID);
+        int valid = thread.argument(FuseAttribute.SetattrIn.VALID);
         Inode inode = export.pin(thread, thread.nodeId());
         if (inode == null) {
             return thread.missing;
         }
-        Handle handle =
-                (valid & Fuse.FATTR_FH) == 0 ? null : export.handle(thread.longArgument(Fuse.SetattrIn.FH), false);
+        Handle handle = (valid & FuseFlag.FATTR_FH) == 0
+                ? null
+                : export.handle(thread.longArgument(FuseAttribute.SetattrIn.FH), false);
         try {
             int error = setOwner(thread, inode, valid);
-            if (error == 0 && (valid & Fuse.FATTR_MODE) != 0) {
-                error = FolderIo.chmod(thread.path(inode.raw()), thread.argument(Fuse.SetattrIn.MODE) & 07777);
+            if (error == 0 && (valid & FuseFlag.FATTR_MODE) != 0) {
+                error = FolderIo.chmod(thread.path(inode.raw()), thread.argument(FuseAttribute.SetattrIn.MODE) & 07777);
             }
-            if (error == 0 && (valid & Fuse.FATTR_SIZE) != 0) {
-                error = setSize(thread, inode, handle, (valid & Fuse.FATTR_KILL_SUIDGID) != 0);
+            if (error == 0 && (valid & FuseFlag.FATTR_SIZE) != 0) {
+                error = setSize(thread, inode, handle, (valid & FuseFlag.FATTR_KILL_SUIDGID) != 0);
             }
             if (error == 0) {
                 error = setTimes(thread, inode, valid);
@@ -82,19 +83,19 @@ final class AttributeOperations {
     }
 
     private int setOwner(FsThread thread, Inode inode, int valid) {
-        if ((valid & (Fuse.FATTR_UID | Fuse.FATTR_GID)) == 0) {
+        if ((valid & (FuseFlag.FATTR_UID | FuseFlag.FATTR_GID)) == 0) {
             return 0;
         }
         int uid = -1;
         int gid = -1;
-        if ((valid & Fuse.FATTR_UID) != 0) {
-            uid = export.settings().users().toHost(thread.argument(Fuse.SetattrIn.UID));
+        if ((valid & FuseFlag.FATTR_UID) != 0) {
+            uid = export.settings().users().toHost(thread.argument(FuseAttribute.SetattrIn.UID));
             if (uid == IdMap.NONE) {
                 return -Errno.EPERM;
             }
         }
-        if ((valid & Fuse.FATTR_GID) != 0) {
-            gid = export.settings().groups().toHost(thread.argument(Fuse.SetattrIn.GID));
+        if ((valid & FuseFlag.FATTR_GID) != 0) {
+            gid = export.settings().groups().toHost(thread.argument(FuseAttribute.SetattrIn.GID));
             if (gid == IdMap.NONE) {
                 return -Errno.EPERM;
             }
@@ -106,7 +107,7 @@ final class AttributeOperations {
         if (!inode.isRegular()) {
             return inode.isFolder() ? -Errno.EISDIR : -Errno.EINVAL;
         }
-        long size = thread.longArgument(Fuse.SetattrIn.SIZE);
+        long size = thread.longArgument(FuseAttribute.SetattrIn.SIZE);
         if (size < 0) {
             return -Errno.EFBIG;
         }
@@ -124,23 +125,23 @@ final class AttributeOperations {
     }
 
     private static int setTimes(FsThread thread, Inode inode, int valid) {
-        if ((valid & (Fuse.FATTR_ATIME | Fuse.FATTR_MTIME)) == 0) {
+        if ((valid & (FuseFlag.FATTR_ATIME | FuseFlag.FATTR_MTIME)) == 0) {
             return 0;
         }
         time(
                 thread,
                 0,
-                (valid & Fuse.FATTR_ATIME) != 0,
-                (valid & Fuse.FATTR_ATIME_NOW) != 0,
-                Fuse.SetattrIn.ATIME,
-                Fuse.SetattrIn.ATIMENSEC);
+                (valid & FuseFlag.FATTR_ATIME) != 0,
+                (valid & FuseFlag.FATTR_ATIME_NOW) != 0,
+                FuseAttribute.SetattrIn.ATIME,
+                FuseAttribute.SetattrIn.ATIMENSEC);
         time(
                 thread,
                 TIMESPEC_BYTES,
-                (valid & Fuse.FATTR_MTIME) != 0,
-                (valid & Fuse.FATTR_MTIME_NOW) != 0,
-                Fuse.SetattrIn.MTIME,
-                Fuse.SetattrIn.MTIMENSEC);
+                (valid & FuseFlag.FATTR_MTIME) != 0,
+                (valid & FuseFlag.FATTR_MTIME_NOW) != 0,
+                FuseAttribute.SetattrIn.MTIME,
+                FuseAttribute.SetattrIn.MTIMENSEC);
         return FolderIo.utimensat(inode.raw(), thread.emptyName(), thread.small.address(), FolderIo.AT_EMPTY_PATH);
     }
 
@@ -158,14 +159,14 @@ final class AttributeOperations {
 
     /** Whether a process of the guest may do something, by the permissions alone. */
     int access(FsThread thread) {
-        if (!thread.has(Fuse.AccessIn.BYTES)) {
+        if (!thread.has(FuseAttribute.AccessIn.BYTES)) {
             return -Errno.EINVAL;
         }
         int error = status(thread);
         if (error < 0) {
             return error;
         }
-        int wanted = thread.argument(Fuse.AccessIn.MASK) & 7;
+        int wanted = thread.argument(FuseAttribute.AccessIn.MASK) & 7;
         int mode = thread.statusMode();
         if (export.readOnly() && (wanted & 2) != 0) {
             return -Errno.EROFS;
@@ -208,17 +209,24 @@ final class AttributeOperations {
             if (error < 0) {
                 return error;
             }
-            thread.clear(0, Fuse.Kstatfs.BYTES);
-            thread.putLong(Fuse.Kstatfs.BLOCKS, statfs.get(ValueLayout.JAVA_LONG, FolderIo.STATFS_OFFSET_BLOCKS));
-            thread.putLong(Fuse.Kstatfs.BFREE, statfs.get(ValueLayout.JAVA_LONG, FolderIo.STATFS_OFFSET_BFREE));
-            thread.putLong(Fuse.Kstatfs.BAVAIL, statfs.get(ValueLayout.JAVA_LONG, FolderIo.STATFS_OFFSET_BAVAIL));
-            thread.putLong(Fuse.Kstatfs.FILES, statfs.get(ValueLayout.JAVA_LONG, FolderIo.STATFS_OFFSET_FILES));
-            thread.putLong(Fuse.Kstatfs.FFREE, statfs.get(ValueLayout.JAVA_LONG, FolderIo.STATFS_OFFSET_FFREE));
-            thread.putInt(Fuse.Kstatfs.BSIZE, (int) statfs.get(ValueLayout.JAVA_LONG, FolderIo.STATFS_OFFSET_BSIZE));
+            thread.clear(0, FuseAttribute.Kstatfs.BYTES);
+            thread.putLong(
+                    FuseAttribute.Kstatfs.BLOCKS, statfs.get(ValueLayout.JAVA_LONG, FolderIo.STATFS_OFFSET_BLOCKS));
+            thread.putLong(
+                    FuseAttribute.Kstatfs.BFREE, statfs.get(ValueLayout.JAVA_LONG, FolderIo.STATFS_OFFSET_BFREE));
+            thread.putLong(
+                    FuseAttribute.Kstatfs.BAVAIL, statfs.get(ValueLayout.JAVA_LONG, FolderIo.STATFS_OFFSET_BAVAIL));
+            thread.putLong(
+                    FuseAttribute.Kstatfs.FILES, statfs.get(ValueLayout.JAVA_LONG, FolderIo.STATFS_OFFSET_FILES));
+            thread.putLong(
+                    FuseAttribute.Kstatfs.FFREE, statfs.get(ValueLayout.JAVA_LONG, FolderIo.STATFS_OFFSET_FFREE));
             thread.putInt(
-                    Fuse.Kstatfs.NAMELEN, (int) statfs.get(ValueLayout.JAVA_LONG, FolderIo.STATFS_OFFSET_NAMELEN));
-            thread.putInt(Fuse.Kstatfs.FRSIZE, (int) statfs.get(ValueLayout.JAVA_LONG, FolderIo.STATFS_OFFSET_FRSIZE));
-            return Fuse.Kstatfs.BYTES;
+                    FuseAttribute.Kstatfs.BSIZE, (int) statfs.get(ValueLayout.JAVA_LONG, FolderIo.STATFS_OFFSET_BSIZE));
+            thread.putInt(FuseAttribute.Kstatfs.NAMELEN, (int)
+                    statfs.get(ValueLayout.JAVA_LONG, FolderIo.STATFS_OFFSET_NAMELEN));
+            thread.putInt(FuseAttribute.Kstatfs.FRSIZE, (int)
+                    statfs.get(ValueLayout.JAVA_LONG, FolderIo.STATFS_OFFSET_FRSIZE));
+            return FuseAttribute.Kstatfs.BYTES;
         } finally {
             inode.letGo();
         }
@@ -249,17 +257,17 @@ final class AttributeOperations {
     }
 
     int setExtra(FsThread thread) {
-        if (!thread.has(Fuse.SetxattrIn.COMPAT_BYTES)) {
+        if (!thread.has(FuseAttribute.SetxattrIn.COMPAT_BYTES)) {
             return -Errno.EINVAL;
         }
-        int offset = Fuse.SetxattrIn.COMPAT_BYTES;
+        int offset = FuseAttribute.SetxattrIn.COMPAT_BYTES;
         int error = checkName(thread, offset);
         if (error < 0) {
             return error;
         }
         int valueOffset = offset + thread.textBytes(offset) + 1;
-        int size = thread.argument(Fuse.SetxattrIn.SIZE);
-        int flags = thread.argument(Fuse.SetxattrIn.FLAGS);
+        int size = thread.argument(FuseAttribute.SetxattrIn.SIZE);
+        int flags = thread.argument(FuseAttribute.SetxattrIn.FLAGS);
         if (size < 0 || size > FsThread.MAX_XATTR_BYTES || !thread.has(valueOffset + size)) {
             return -Errno.E2BIG;
         }
@@ -273,10 +281,10 @@ final class AttributeOperations {
     }
 
     int getExtra(FsThread thread) {
-        if (!thread.has(Fuse.GetxattrIn.BYTES)) {
+        if (!thread.has(FuseAttribute.GetxattrIn.BYTES)) {
             return -Errno.EINVAL;
         }
-        int error = checkName(thread, Fuse.GetxattrIn.BYTES);
+        int error = checkName(thread, FuseAttribute.GetxattrIn.BYTES);
         if (error < 0) {
             return error;
         }
@@ -284,12 +292,12 @@ final class AttributeOperations {
         int result = onFile(
                 thread,
                 path -> FolderIo.getxattr(
-                        path, thread.address(Fuse.GetxattrIn.BYTES), thread.bodyAddress(0), capacity));
+                        path, thread.address(FuseAttribute.GetxattrIn.BYTES), thread.bodyAddress(0), capacity));
         return sized(thread, result, capacity);
     }
 
     int listExtra(FsThread thread) {
-        if (!thread.has(Fuse.GetxattrIn.BYTES)) {
+        if (!thread.has(FuseAttribute.GetxattrIn.BYTES)) {
             return -Errno.EINVAL;
         }
         if (export.settings().xattr() == FsSettings.Xattr.OFF) {
@@ -297,7 +305,7 @@ final class AttributeOperations {
         }
         // All names, also where only the size is wanted: those that the guest does not have are not counted.
         int result = onFile(thread, path -> FolderIo.listxattr(path, thread.bodyAddress(0), FsThread.MAX_XATTR_BYTES));
-        int asked = thread.argument(Fuse.GetxattrIn.SIZE);
+        int asked = thread.argument(FuseAttribute.GetxattrIn.SIZE);
         if (result > 0 && export.settings().xattr() == FsSettings.Xattr.USER) {
             result = keepUser(thread, result);
         }
@@ -325,7 +333,7 @@ final class AttributeOperations {
     }
 
     private static int capacity(FsThread thread) {
-        int asked = thread.argument(Fuse.GetxattrIn.SIZE);
+        int asked = thread.argument(FuseAttribute.GetxattrIn.SIZE);
         return asked < 0 ? thread.outRoom : Math.min(asked, thread.outRoom);
     }
 
@@ -334,8 +342,8 @@ final class AttributeOperations {
         if (result < 0 || capacity > 0) {
             return result;
         }
-        thread.putLong(Fuse.GetxattrOut.SIZE, result);
-        return Fuse.GetxattrOut.BYTES;
+        thread.putLong(FuseAttribute.GetxattrOut.SIZE, result);
+        return FuseAttribute.GetxattrOut.BYTES;
     }
 
     /** A system call on a file's path. */

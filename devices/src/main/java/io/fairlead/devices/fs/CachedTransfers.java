@@ -11,13 +11,13 @@ import java.lang.foreign.MemorySegment;
  * thread; allocates nothing.
  */
 final class CachedTransfers {
-    private static final int READ_HEAD = Fuse.InHeader.BYTES + Fuse.ReadIn.BYTES;
-    private static final int WRITE_HEAD = Fuse.InHeader.BYTES + Fuse.WriteIn.BYTES;
+    private static final int READ_HEAD = Fuse.InHeader.BYTES + FuseFile.ReadIn.BYTES;
+    private static final int WRITE_HEAD = Fuse.InHeader.BYTES + FuseFile.WriteIn.BYTES;
 
     /** A longer copy would hold up the queue. */
     private static final long MAX_BYTES = 128 << 10;
 
-    private static final int ANSWER_BYTES = Fuse.OutHeader.BYTES + Fuse.WriteOut.BYTES;
+    private static final int ANSWER_BYTES = Fuse.OutHeader.BYTES + FuseFile.WriteOut.BYTES;
 
     private final FsExport export;
     private final MemorySegment answer = Arena.ofAuto().allocate(ANSWER_BYTES, Long.BYTES);
@@ -35,12 +35,12 @@ final class CachedTransfers {
         if (chain.readableBytes() < READ_HEAD || chain.segmentBytes(first) != Fuse.OutHeader.BYTES) {
             return 0;
         }
-        long offset = chain.readLong(Fuse.InHeader.BYTES + Fuse.ReadIn.OFFSET);
-        long size = Integer.toUnsignedLong(chain.readInt(Fuse.InHeader.BYTES + Fuse.ReadIn.SIZE));
+        long offset = chain.readLong(Fuse.InHeader.BYTES + FuseFile.ReadIn.OFFSET);
+        long size = Integer.toUnsignedLong(chain.readInt(Fuse.InHeader.BYTES + FuseFile.ReadIn.SIZE));
         if (offset < 0 || size > MAX_BYTES || size != chain.writableBytes() - Fuse.OutHeader.BYTES || size == 0) {
             return 0;
         }
-        Handle handle = export.handle(chain.readLong(Fuse.InHeader.BYTES + Fuse.ReadIn.FH), false);
+        Handle handle = export.handle(chain.readLong(Fuse.InHeader.BYTES + FuseFile.ReadIn.FH), false);
         if (handle == null) {
             return 0;
         }
@@ -63,19 +63,19 @@ final class CachedTransfers {
         if (!writes || chain.readableBytes() <= WRITE_HEAD || export.readOnly() || !export.isStarted()) {
             return 0;
         }
-        long size = Integer.toUnsignedLong(chain.readInt(Fuse.InHeader.BYTES + Fuse.WriteIn.SIZE));
-        long offset = chain.readLong(Fuse.InHeader.BYTES + Fuse.WriteIn.OFFSET);
-        int flags = chain.readInt(Fuse.InHeader.BYTES + Fuse.WriteIn.WRITE_FLAGS);
+        long size = Integer.toUnsignedLong(chain.readInt(Fuse.InHeader.BYTES + FuseFile.WriteIn.SIZE));
+        long offset = chain.readLong(Fuse.InHeader.BYTES + FuseFile.WriteIn.OFFSET);
+        int flags = chain.readInt(Fuse.InHeader.BYTES + FuseFile.WriteIn.WRITE_FLAGS);
         int first = firstDataSegment(chain);
         if (first < 0
                 || offset < 0
                 || size > MAX_BYTES
                 || size != chain.readableBytes() - WRITE_HEAD
                 || chain.writableBytes() < ANSWER_BYTES
-                || (flags & Fuse.F_WRITE_KILL_SUIDGID) != 0) {
+                || (flags & FuseFlag.F_WRITE_KILL_SUIDGID) != 0) {
             return 0;
         }
-        Handle handle = export.handle(chain.readLong(Fuse.InHeader.BYTES + Fuse.WriteIn.FH), false);
+        Handle handle = export.handle(chain.readLong(Fuse.InHeader.BYTES + FuseFile.WriteIn.FH), false);
         if (handle == null) {
             return 0;
         }
@@ -90,8 +90,8 @@ final class CachedTransfers {
             if (put != size) {
                 return 0;
             }
-            answer.set(FsThread.LE_LONG, Fuse.OutHeader.BYTES + Fuse.WriteOut.SIZE, put);
-            return answer(chain, ANSWER_BYTES, Fuse.WriteOut.BYTES);
+            answer.set(FsThread.LE_LONG, Fuse.OutHeader.BYTES + FuseFile.WriteOut.SIZE, put);
+            return answer(chain, ANSWER_BYTES, FuseFile.WriteOut.BYTES);
         } finally {
             handle.release();
         }

@@ -38,7 +38,7 @@ final class FileOperations {
     /** The host's flags for those of the guest. */
     static int flags(FsExport export, int asked) {
         int flags = asked & KEPT_FLAGS;
-        if (export.has(Fuse.F_WRITEBACK_CACHE)) {
+        if (export.has(FuseFlag.F_WRITEBACK_CACHE)) {
             // The guest says itself where it writes, and fills its pages by reading.
             flags &= ~FileIo.O_APPEND;
             if ((flags & ACCESS_MODE) == FileIo.O_WRONLY) {
@@ -63,10 +63,10 @@ final class FileOperations {
     }
 
     int open(FsThread thread) {
-        if (!thread.has(Fuse.OpenIn.BYTES)) {
+        if (!thread.has(FuseFile.OpenIn.BYTES)) {
             return -Errno.EINVAL;
         }
-        int flags = flags(export, thread.argument(Fuse.OpenIn.FLAGS));
+        int flags = flags(export, thread.argument(FuseFile.OpenIn.FLAGS));
         if (export.readOnly() && (flags & (ACCESS_MODE | FileIo.O_TRUNC)) != 0) {
             return -Errno.EROFS;
         }
@@ -74,7 +74,7 @@ final class FileOperations {
         if (inode == null) {
             return thread.missing;
         }
-        boolean kills = (thread.argument(Fuse.OpenIn.OPEN_FLAGS) & Fuse.F_OPEN_KILL_SUIDGID) != 0;
+        boolean kills = (thread.argument(FuseFile.OpenIn.OPEN_FLAGS) & FuseFlag.F_OPEN_KILL_SUIDGID) != 0;
         boolean dropped = kills && ThreadIdentity.capability(ThreadIdentity.CAP_FSETID, false) == 0;
         try {
             int raw = open(thread, inode, flags);
@@ -90,27 +90,27 @@ final class FileOperations {
 
     /** Writes {@code struct fuse_open_out} of a file. */
     static int openAnswer(FsExport export, FsThread thread, int offset, long handle) {
-        thread.putLong(offset + Fuse.OpenOut.FH, handle);
+        thread.putLong(offset + FuseFile.OpenOut.FH, handle);
         int flags = switch (export.settings().cache()) {
-            case NEVER -> Fuse.FOPEN_DIRECT_IO | Fuse.FOPEN_PARALLEL_DIRECT_WRITES;
+            case NEVER -> FuseFlag.FOPEN_DIRECT_IO | FuseFlag.FOPEN_PARALLEL_DIRECT_WRITES;
             case AUTO -> 0;
-            case ALWAYS -> Fuse.FOPEN_KEEP_CACHE;
+            case ALWAYS -> FuseFlag.FOPEN_KEEP_CACHE;
         };
-        thread.putLong(offset + Fuse.OpenOut.OPEN_FLAGS, flags);
-        return Fuse.OpenOut.BYTES;
+        thread.putLong(offset + FuseFile.OpenOut.OPEN_FLAGS, flags);
+        return FuseFile.OpenOut.BYTES;
     }
 
     /** Closes a file or folder. */
     int release(FsThread thread, boolean folder) {
-        if (!thread.has(Fuse.ReleaseIn.BYTES)) {
+        if (!thread.has(FuseFile.ReleaseIn.BYTES)) {
             return -Errno.EINVAL;
         }
-        Handle handle = export.handle(thread.longArgument(Fuse.ReleaseIn.FH), folder);
+        Handle handle = export.handle(thread.longArgument(FuseFile.ReleaseIn.FH), folder);
         if (handle == null) {
             return -Errno.EBADF;
         }
         if (!folder) {
-            locks.closed(handle, thread.longArgument(Fuse.ReleaseIn.LOCK_OWNER));
+            locks.closed(handle, thread.longArgument(FuseFile.ReleaseIn.LOCK_OWNER));
         }
         if (export.handles().remove(handle)) {
             handle.release();
@@ -121,15 +121,15 @@ final class FileOperations {
 
     /** A process of the guest closes one of its descriptors, and with it loses its locks on ranges of the file. */
     int flush(FsThread thread) {
-        if (!thread.has(Fuse.FlushIn.BYTES)) {
+        if (!thread.has(FuseFile.FlushIn.BYTES)) {
             return -Errno.EINVAL;
         }
-        Handle handle = export.handle(thread.longArgument(Fuse.FlushIn.FH), false);
+        Handle handle = export.handle(thread.longArgument(FuseFile.FlushIn.FH), false);
         if (handle == null) {
             return -Errno.EBADF;
         }
         try {
-            locks.flushed(handle.inode(), thread.longArgument(Fuse.FlushIn.LOCK_OWNER));
+            locks.flushed(handle.inode(), thread.longArgument(FuseFile.FlushIn.LOCK_OWNER));
             return 0;
         } finally {
             handle.release();
@@ -137,15 +137,15 @@ final class FileOperations {
     }
 
     int sync(FsThread thread, boolean folder) {
-        if (!thread.has(Fuse.FsyncIn.BYTES)) {
+        if (!thread.has(FuseFile.FsyncIn.BYTES)) {
             return -Errno.EINVAL;
         }
-        Handle handle = export.handle(thread.longArgument(Fuse.FsyncIn.FH), folder);
+        Handle handle = export.handle(thread.longArgument(FuseFile.FsyncIn.FH), folder);
         if (handle == null) {
             return -Errno.EBADF;
         }
         try {
-            return (thread.argument(Fuse.FsyncIn.FSYNC_FLAGS) & Fuse.F_FSYNC_FDATASYNC) != 0
+            return (thread.argument(FuseFile.FsyncIn.FSYNC_FLAGS) & FuseFlag.F_FSYNC_FDATASYNC) != 0
                     ? FileIo.fdatasync(handle.raw())
                     : FileIo.fsync(handle.raw());
         } finally {
@@ -161,16 +161,16 @@ final class FileOperations {
 
     /** Reads into the guest's memory behind the answer's header; the bytes read. */
     int read(FsThread thread) {
-        if (!thread.has(Fuse.ReadIn.BYTES)) {
+        if (!thread.has(FuseFile.ReadIn.BYTES)) {
             return -Errno.EINVAL;
         }
-        Handle handle = export.handle(thread.longArgument(Fuse.ReadIn.FH), false);
+        Handle handle = export.handle(thread.longArgument(FuseFile.ReadIn.FH), false);
         if (handle == null) {
             return -Errno.EBADF;
         }
         try {
-            long offset = thread.longArgument(Fuse.ReadIn.OFFSET);
-            long wanted = Integer.toUnsignedLong(thread.argument(Fuse.ReadIn.SIZE));
+            long offset = thread.longArgument(FuseFile.ReadIn.OFFSET);
+            long wanted = Integer.toUnsignedLong(thread.argument(FuseFile.ReadIn.SIZE));
             DescriptorChain chain = thread.chain;
             long count = Math.min(Math.min(wanted, MAX_IO_BYTES), chain.writableBytes() - Fuse.OutHeader.BYTES);
             return transfer(
@@ -188,20 +188,20 @@ final class FileOperations {
     }
 
     int write(FsThread thread) {
-        if (!thread.has(Fuse.WriteIn.BYTES)) {
+        if (!thread.has(FuseFile.WriteIn.BYTES)) {
             return -Errno.EINVAL;
         }
-        Handle handle = export.handle(thread.longArgument(Fuse.WriteIn.FH), false);
+        Handle handle = export.handle(thread.longArgument(FuseFile.WriteIn.FH), false);
         if (handle == null) {
             return -Errno.EBADF;
         }
-        boolean kills = (thread.argument(Fuse.WriteIn.WRITE_FLAGS) & Fuse.F_WRITE_KILL_SUIDGID) != 0;
+        boolean kills = (thread.argument(FuseFile.WriteIn.WRITE_FLAGS) & FuseFlag.F_WRITE_KILL_SUIDGID) != 0;
         boolean dropped = kills && ThreadIdentity.capability(ThreadIdentity.CAP_FSETID, false) == 0;
         try {
-            long offset = thread.longArgument(Fuse.WriteIn.OFFSET);
-            long count = Integer.toUnsignedLong(thread.argument(Fuse.WriteIn.SIZE));
+            long offset = thread.longArgument(FuseFile.WriteIn.OFFSET);
+            long count = Integer.toUnsignedLong(thread.argument(FuseFile.WriteIn.SIZE));
             DescriptorChain chain = thread.chain;
-            int header = Fuse.InHeader.BYTES + Fuse.WriteIn.BYTES;
+            int header = Fuse.InHeader.BYTES + FuseFile.WriteIn.BYTES;
             if (count > MAX_IO_BYTES || count > chain.readableBytes() - header) {
                 return -Errno.EINVAL;
             }
@@ -209,8 +209,8 @@ final class FileOperations {
             if (written < 0) {
                 return written;
             }
-            thread.putLong(Fuse.WriteOut.SIZE, written);
-            return Fuse.WriteOut.BYTES;
+            thread.putLong(FuseFile.WriteOut.SIZE, written);
+            return FuseFile.WriteOut.BYTES;
         } finally {
             handle.release();
             if (dropped) {
@@ -274,14 +274,14 @@ final class FileOperations {
     }
 
     int allocate(FsThread thread) {
-        if (!thread.has(Fuse.FallocateIn.BYTES)) {
+        if (!thread.has(FuseFile.FallocateIn.BYTES)) {
             return -Errno.EINVAL;
         }
-        int mode = thread.argument(Fuse.FallocateIn.MODE);
+        int mode = thread.argument(FuseFile.FallocateIn.MODE);
         if ((mode & ~FALLOCATE_MODES) != 0) {
             return -Errno.EOPNOTSUPP;
         }
-        Handle handle = export.handle(thread.longArgument(Fuse.FallocateIn.FH), false);
+        Handle handle = export.handle(thread.longArgument(FuseFile.FallocateIn.FH), false);
         if (handle == null) {
             return -Errno.EBADF;
         }
@@ -289,8 +289,8 @@ final class FileOperations {
             return FileIo.fallocate(
                     handle.raw(),
                     mode,
-                    thread.longArgument(Fuse.FallocateIn.OFFSET),
-                    thread.longArgument(Fuse.FallocateIn.LENGTH));
+                    thread.longArgument(FuseFile.FallocateIn.OFFSET),
+                    thread.longArgument(FuseFile.FallocateIn.LENGTH));
         } finally {
             handle.release();
         }
@@ -298,23 +298,23 @@ final class FileOperations {
 
     /** The next data or hole. */
     int seek(FsThread thread) {
-        if (!thread.has(Fuse.LseekIn.BYTES)) {
+        if (!thread.has(FuseFile.LseekIn.BYTES)) {
             return -Errno.EINVAL;
         }
-        int whence = thread.argument(Fuse.LseekIn.WHENCE);
+        int whence = thread.argument(FuseFile.LseekIn.WHENCE);
         if (whence != FileIo.SEEK_DATA && whence != FileIo.SEEK_HOLE) {
             return -Errno.EINVAL;
         }
-        Handle handle = export.handle(thread.longArgument(Fuse.LseekIn.FH), false);
+        Handle handle = export.handle(thread.longArgument(FuseFile.LseekIn.FH), false);
         if (handle == null) {
             return -Errno.EBADF;
         }
         try {
-            long found = FileIo.lseek(handle.raw(), thread.longArgument(Fuse.LseekIn.OFFSET), whence);
+            long found = FileIo.lseek(handle.raw(), thread.longArgument(FuseFile.LseekIn.OFFSET), whence);
             if (found < 0) {
                 return (int) found;
             }
-            thread.putLong(Fuse.LseekIn.FH, found);
+            thread.putLong(FuseFile.LseekIn.FH, found);
             return Long.BYTES;
         } finally {
             handle.release();
@@ -322,28 +322,28 @@ final class FileOperations {
     }
 
     int copy(FsThread thread) {
-        if (!thread.has(Fuse.CopyFileRangeIn.BYTES)) {
+        if (!thread.has(FuseFile.CopyFileRangeIn.BYTES)) {
             return -Errno.EINVAL;
         }
-        if (thread.longArgument(Fuse.CopyFileRangeIn.FLAGS) != 0) {
+        if (thread.longArgument(FuseFile.CopyFileRangeIn.FLAGS) != 0) {
             return -Errno.EINVAL;
         }
-        Handle from = export.handle(thread.longArgument(Fuse.CopyFileRangeIn.FH_IN), false);
-        Handle to = export.handle(thread.longArgument(Fuse.CopyFileRangeIn.FH_OUT), false);
+        Handle from = export.handle(thread.longArgument(FuseFile.CopyFileRangeIn.FH_IN), false);
+        Handle to = export.handle(thread.longArgument(FuseFile.CopyFileRangeIn.FH_OUT), false);
         try {
             if (from == null || to == null) {
                 return -Errno.EBADF;
             }
-            thread.small.set(ValueLayout.JAVA_LONG, 0, thread.longArgument(Fuse.CopyFileRangeIn.OFF_IN));
-            thread.small.set(ValueLayout.JAVA_LONG, 8, thread.longArgument(Fuse.CopyFileRangeIn.OFF_OUT));
-            long length = thread.longArgument(Fuse.CopyFileRangeIn.LEN);
+            thread.small.set(ValueLayout.JAVA_LONG, 0, thread.longArgument(FuseFile.CopyFileRangeIn.OFF_IN));
+            thread.small.set(ValueLayout.JAVA_LONG, 8, thread.longArgument(FuseFile.CopyFileRangeIn.OFF_OUT));
+            long length = thread.longArgument(FuseFile.CopyFileRangeIn.LEN);
             long count = length < 0 ? MAX_IO_BYTES : Math.min(length, MAX_IO_BYTES);
             long copied = FileIo.copyFileRange(from.raw(), to.raw(), thread.small.address(), count);
             if (copied < 0) {
                 return (int) copied;
             }
-            thread.putLong(Fuse.WriteOut.SIZE, copied);
-            return Fuse.WriteOut.BYTES;
+            thread.putLong(FuseFile.WriteOut.SIZE, copied);
+            return FuseFile.WriteOut.BYTES;
         } finally {
             if (from != null) {
                 from.release();

@@ -23,7 +23,7 @@ final class FolderOperations {
     }
 
     int open(FsThread thread) {
-        if (!thread.has(Fuse.OpenIn.BYTES)) {
+        if (!thread.has(FuseFile.OpenIn.BYTES)) {
             return -Errno.EINVAL;
         }
         Inode inode = export.pin(thread, thread.nodeId());
@@ -36,10 +36,11 @@ final class FolderOperations {
             if (handle < 0) {
                 return (int) handle;
             }
-            thread.putLong(Fuse.OpenOut.FH, handle);
+            thread.putLong(FuseFile.OpenOut.FH, handle);
             boolean keeps = export.settings().cache() == FsSettings.Cache.ALWAYS;
-            thread.putLong(Fuse.OpenOut.OPEN_FLAGS, keeps ? Fuse.FOPEN_CACHE_DIR | Fuse.FOPEN_KEEP_CACHE : 0);
-            return Fuse.OpenOut.BYTES;
+            thread.putLong(
+                    FuseFile.OpenOut.OPEN_FLAGS, keeps ? FuseFlag.FOPEN_CACHE_DIR | FuseFlag.FOPEN_KEEP_CACHE : 0);
+            return FuseFile.OpenOut.BYTES;
         } finally {
             inode.letGo();
         }
@@ -54,17 +55,17 @@ final class FolderOperations {
 
     /** @param plus with each entry's attributes, as if it had been looked up */
     int read(FsThread thread, boolean plus) {
-        if (!thread.has(Fuse.ReadIn.BYTES)) {
+        if (!thread.has(FuseFile.ReadIn.BYTES)) {
             return -Errno.EINVAL;
         }
-        Handle handle = export.handle(thread.longArgument(Fuse.ReadIn.FH), true);
+        Handle handle = export.handle(thread.longArgument(FuseFile.ReadIn.FH), true);
         if (handle == null) {
             return -Errno.EBADF;
         }
         try {
-            int asked = thread.argument(Fuse.ReadIn.SIZE);
+            int asked = thread.argument(FuseFile.ReadIn.SIZE);
             int room = asked < 0 ? thread.outRoom : Math.min(asked, thread.outRoom);
-            long position = thread.longArgument(Fuse.ReadIn.OFFSET);
+            long position = thread.longArgument(FuseFile.ReadIn.OFFSET);
             synchronized (handle) {
                 return read(thread, handle, position, room, plus);
             }
@@ -117,8 +118,8 @@ final class FolderOperations {
         while (entries.get(ValueLayout.JAVA_BYTE, name + length) != 0) {
             length++;
         }
-        int head = plus ? Fuse.EntryOut.BYTES : 0;
-        int bytes = head + ((Fuse.Dirent.BYTES + length + 7) & ~7);
+        int head = plus ? FuseAttribute.EntryOut.BYTES : 0;
+        int bytes = head + ((FuseName.Dirent.BYTES + length + 7) & ~7);
         if (bytes > room - used) {
             return -1;
         }
@@ -132,12 +133,13 @@ final class FolderOperations {
         int to = used + head;
         // What is above the root is not for the guest to know.
         boolean above = dots && length == 2 && handle.inode() == export.inodes().root();
-        thread.putLong(to + Fuse.Dirent.INO, above ? handle.inode().key().inode() : inode);
+        thread.putLong(to + FuseName.Dirent.INO, above ? handle.inode().key().inode() : inode);
         thread.putLong(
-                to + Fuse.Dirent.OFF, entries.get(ValueLayout.JAVA_LONG_UNALIGNED, at + FolderIo.DIRENT_OFFSET_OFF));
-        thread.putInt(to + Fuse.Dirent.NAMELEN, length);
-        thread.putInt(to + Fuse.Dirent.TYPE, entries.get(ValueLayout.JAVA_BYTE, at + FolderIo.DIRENT_OFFSET_TYPE));
-        MemorySegment.copy(entries, name, thread.out, Fuse.OutHeader.BYTES + to + Fuse.Dirent.BYTES, length);
+                to + FuseName.Dirent.OFF,
+                entries.get(ValueLayout.JAVA_LONG_UNALIGNED, at + FolderIo.DIRENT_OFFSET_OFF));
+        thread.putInt(to + FuseName.Dirent.NAMELEN, length);
+        thread.putInt(to + FuseName.Dirent.TYPE, entries.get(ValueLayout.JAVA_BYTE, at + FolderIo.DIRENT_OFFSET_TYPE));
+        MemorySegment.copy(entries, name, thread.out, Fuse.OutHeader.BYTES + to + FuseName.Dirent.BYTES, length);
         return bytes;
     }
 

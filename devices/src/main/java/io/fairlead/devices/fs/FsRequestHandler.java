@@ -55,8 +55,8 @@ final class FsRequestHandler implements QueueHandler {
         if (chain.writableBytes() < Fuse.OutHeader.BYTES && FsService.isAnswered(opcode)) {
             throw new GuestFaultException("a request of kind %d has no room for its answer".formatted(opcode));
         }
-        if (opcode == Fuse.OP_READ || opcode == Fuse.OP_WRITE) {
-            long written = opcode == Fuse.OP_READ ? cached.read(chain) : cached.write(chain);
+        if (opcode == FuseOpcode.READ || opcode == FuseOpcode.WRITE) {
+            long written = opcode == FuseOpcode.READ ? cached.read(chain) : cached.write(chain);
             if (written > 0) {
                 count(opcode, chain, written);
                 runner.complete(chain, written);
@@ -83,7 +83,7 @@ final class FsRequestHandler implements QueueHandler {
 
     /** Whether a request is done at once where the host's file system answers from memory. */
     private static boolean isQuick(int opcode, DescriptorChain chain) {
-        return opcode == Fuse.OP_WRITE ? chain.readableBytes() <= MAX_QUICK_WRITE_BYTES : Fuse.isQuick(opcode);
+        return opcode == FuseOpcode.WRITE ? chain.readableBytes() <= MAX_QUICK_WRITE_BYTES : FuseOpcode.isQuick(opcode);
     }
 
     private FsTask task(DescriptorChain chain) {
@@ -144,9 +144,9 @@ final class FsRequestHandler implements QueueHandler {
     }
 
     private void count(int opcode, DescriptorChain chain, long writtenBytes) {
-        long read = opcode == Fuse.OP_READ ? Math.max(0, writtenBytes - Fuse.OutHeader.BYTES) : 0;
-        long wrote = opcode == Fuse.OP_WRITE && writtenBytes > Fuse.OutHeader.BYTES
-                ? Math.max(0, chain.readableBytes() - Fuse.InHeader.BYTES - Fuse.WriteIn.BYTES)
+        long read = opcode == FuseOpcode.READ ? Math.max(0, writtenBytes - Fuse.OutHeader.BYTES) : 0;
+        long wrote = opcode == FuseOpcode.WRITE && writtenBytes > Fuse.OutHeader.BYTES
+                ? Math.max(0, chain.readableBytes() - Fuse.InHeader.BYTES - FuseFile.WriteIn.BYTES)
                 : 0;
         runner.statistics().countRequests(1, read, wrote);
     }

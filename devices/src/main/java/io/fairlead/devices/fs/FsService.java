@@ -13,18 +13,18 @@ final class FsService {
     private static final int PAGE_BYTES = 4096;
     private static final int MAX_BACKGROUND = 64;
 
-    private static final long OFFERED = Fuse.F_ASYNC_READ
-            | Fuse.F_ATOMIC_O_TRUNC
-            | Fuse.F_BIG_WRITES
-            | Fuse.F_DONT_MASK
-            | Fuse.F_DO_READDIRPLUS
-            | Fuse.F_READDIRPLUS_AUTO
-            | Fuse.F_ASYNC_DIO
-            | Fuse.F_PARALLEL_DIROPS
-            | Fuse.F_MAX_PAGES
-            | Fuse.F_CACHE_SYMLINKS
-            | Fuse.F_HANDLE_KILLPRIV_V2
-            | Fuse.F_INIT_EXT;
+    private static final long OFFERED = FuseFlag.F_ASYNC_READ
+            | FuseFlag.F_ATOMIC_O_TRUNC
+            | FuseFlag.F_BIG_WRITES
+            | FuseFlag.F_DONT_MASK
+            | FuseFlag.F_DO_READDIRPLUS
+            | FuseFlag.F_READDIRPLUS_AUTO
+            | FuseFlag.F_ASYNC_DIO
+            | FuseFlag.F_PARALLEL_DIROPS
+            | FuseFlag.F_MAX_PAGES
+            | FuseFlag.F_CACHE_SYMLINKS
+            | FuseFlag.F_HANDLE_KILLPRIV_V2
+            | FuseFlag.F_INIT_EXT;
 
     private final FsExport export;
     private final NameOperations names;
@@ -48,7 +48,7 @@ final class FsService {
 
     /** Whether the guest expects an answer. */
     static boolean isAnswered(int opcode) {
-        return opcode != Fuse.OP_FORGET && opcode != Fuse.OP_BATCH_FORGET && opcode != Fuse.OP_INTERRUPT;
+        return opcode != FuseOpcode.FORGET && opcode != FuseOpcode.BATCH_FORGET && opcode != FuseOpcode.INTERRUPT;
     }
 
     /**
@@ -58,64 +58,64 @@ final class FsService {
      */
     int serve(FsThread thread) {
         int opcode = thread.opcode();
-        if (opcode == Fuse.OP_INIT) {
+        if (opcode == FuseOpcode.INIT) {
             return start(thread);
         }
         if (!export.isStarted()) {
             return -Errno.ENOTCONN;
         }
-        if (export.readOnly() && Fuse.isChange(opcode)) {
+        if (export.readOnly() && FuseOpcode.isChange(opcode)) {
             return -Errno.EROFS;
         }
         return switch (opcode) {
-            case Fuse.OP_LOOKUP -> names.lookup(thread);
-            case Fuse.OP_MKNOD -> names.makeNode(thread);
-            case Fuse.OP_MKDIR -> names.makeFolder(thread);
-            case Fuse.OP_SYMLINK -> names.makeLink(thread);
-            case Fuse.OP_LINK -> names.link(thread);
-            case Fuse.OP_CREATE -> names.create(thread);
-            case Fuse.OP_UNLINK -> names.remove(thread, 0);
-            case Fuse.OP_RMDIR -> names.remove(thread, FolderIo.AT_REMOVEDIR);
-            case Fuse.OP_RENAME -> names.rename(thread, false);
-            case Fuse.OP_RENAME2 -> names.rename(thread, true);
-            case Fuse.OP_GETATTR -> attributes.get(thread);
-            case Fuse.OP_STATX -> attributes.getExtended(thread);
-            case Fuse.OP_SETATTR -> attributes.set(thread);
-            case Fuse.OP_ACCESS -> attributes.access(thread);
-            case Fuse.OP_READLINK -> attributes.readLink(thread);
-            case Fuse.OP_STATFS -> attributes.fileSystem(thread);
-            case Fuse.OP_SETXATTR -> attributes.setExtra(thread);
-            case Fuse.OP_GETXATTR -> attributes.getExtra(thread);
-            case Fuse.OP_LISTXATTR -> attributes.listExtra(thread);
-            case Fuse.OP_REMOVEXATTR -> attributes.removeExtra(thread);
-            case Fuse.OP_OPENDIR -> folders.open(thread);
-            case Fuse.OP_READDIR -> folders.read(thread, false);
-            case Fuse.OP_READDIRPLUS -> folders.read(thread, true);
+            case FuseOpcode.LOOKUP -> names.lookup(thread);
+            case FuseOpcode.MKNOD -> names.makeNode(thread);
+            case FuseOpcode.MKDIR -> names.makeFolder(thread);
+            case FuseOpcode.SYMLINK -> names.makeLink(thread);
+            case FuseOpcode.LINK -> names.link(thread);
+            case FuseOpcode.CREATE -> names.create(thread);
+            case FuseOpcode.UNLINK -> names.remove(thread, 0);
+            case FuseOpcode.RMDIR -> names.remove(thread, FolderIo.AT_REMOVEDIR);
+            case FuseOpcode.RENAME -> names.rename(thread, false);
+            case FuseOpcode.RENAME2 -> names.rename(thread, true);
+            case FuseOpcode.GETATTR -> attributes.get(thread);
+            case FuseOpcode.STATX -> attributes.getExtended(thread);
+            case FuseOpcode.SETATTR -> attributes.set(thread);
+            case FuseOpcode.ACCESS -> attributes.access(thread);
+            case FuseOpcode.READLINK -> attributes.readLink(thread);
+            case FuseOpcode.STATFS -> attributes.fileSystem(thread);
+            case FuseOpcode.SETXATTR -> attributes.setExtra(thread);
+            case FuseOpcode.GETXATTR -> attributes.getExtra(thread);
+            case FuseOpcode.LISTXATTR -> attributes.listExtra(thread);
+            case FuseOpcode.REMOVEXATTR -> attributes.removeExtra(thread);
+            case FuseOpcode.OPENDIR -> folders.open(thread);
+            case FuseOpcode.READDIR -> folders.read(thread, false);
+            case FuseOpcode.READDIRPLUS -> folders.read(thread, true);
             default -> serveOpen(thread, opcode);
         };
     }
 
     private int serveOpen(FsThread thread, int opcode) {
         return switch (opcode) {
-            case Fuse.OP_OPEN -> files.open(thread);
-            case Fuse.OP_READ -> files.read(thread);
-            case Fuse.OP_WRITE -> files.write(thread);
-            case Fuse.OP_FLUSH -> files.flush(thread);
-            case Fuse.OP_RELEASE -> files.release(thread, false);
-            case Fuse.OP_RELEASEDIR -> files.release(thread, true);
-            case Fuse.OP_FSYNC -> files.sync(thread, false);
-            case Fuse.OP_FSYNCDIR -> files.sync(thread, true);
-            case Fuse.OP_SYNCFS -> files.syncFileSystem();
-            case Fuse.OP_FALLOCATE -> files.allocate(thread);
-            case Fuse.OP_LSEEK -> files.seek(thread);
-            case Fuse.OP_COPY_FILE_RANGE -> files.copy(thread);
-            case Fuse.OP_GETLK -> hostLocks() ? locks.get(thread) : -Errno.ENOSYS;
-            case Fuse.OP_SETLK -> hostLocks() ? locks.set(thread, false) : -Errno.ENOSYS;
-            case Fuse.OP_SETLKW -> hostLocks() ? locks.set(thread, true) : -Errno.ENOSYS;
-            case Fuse.OP_FORGET -> forget(thread);
-            case Fuse.OP_BATCH_FORGET -> forgetMany(thread);
-            case Fuse.OP_INTERRUPT -> interrupt(thread);
-            case Fuse.OP_DESTROY -> destroy();
+            case FuseOpcode.OPEN -> files.open(thread);
+            case FuseOpcode.READ -> files.read(thread);
+            case FuseOpcode.WRITE -> files.write(thread);
+            case FuseOpcode.FLUSH -> files.flush(thread);
+            case FuseOpcode.RELEASE -> files.release(thread, false);
+            case FuseOpcode.RELEASEDIR -> files.release(thread, true);
+            case FuseOpcode.FSYNC -> files.sync(thread, false);
+            case FuseOpcode.FSYNCDIR -> files.sync(thread, true);
+            case FuseOpcode.SYNCFS -> files.syncFileSystem();
+            case FuseOpcode.FALLOCATE -> files.allocate(thread);
+            case FuseOpcode.LSEEK -> files.seek(thread);
+            case FuseOpcode.COPY_FILE_RANGE -> files.copy(thread);
+            case FuseOpcode.GETLK -> hostLocks() ? locks.get(thread) : -Errno.ENOSYS;
+            case FuseOpcode.SETLK -> hostLocks() ? locks.set(thread, false) : -Errno.ENOSYS;
+            case FuseOpcode.SETLKW -> hostLocks() ? locks.set(thread, true) : -Errno.ENOSYS;
+            case FuseOpcode.FORGET -> forget(thread);
+            case FuseOpcode.BATCH_FORGET -> forgetMany(thread);
+            case FuseOpcode.INTERRUPT -> interrupt(thread);
+            case FuseOpcode.DESTROY -> destroy();
             default -> -Errno.ENOSYS;
         };
     }
@@ -126,13 +126,13 @@ final class FsService {
 
     /** What the guest may have. */
     static long offered(FsExport export) {
-        long locks = export.settings().hostLocks() ? Fuse.F_POSIX_LOCKS | Fuse.F_FLOCK_LOCKS : 0;
+        long locks = export.settings().hostLocks() ? FuseFlag.F_POSIX_LOCKS | FuseFlag.F_FLOCK_LOCKS : 0;
         return OFFERED
                 | locks
                 | switch (export.settings().cache()) {
-                    case NEVER -> Fuse.F_DIRECT_IO_ALLOW_MMAP;
-                    case AUTO -> Fuse.F_AUTO_INVAL_DATA;
-                    case ALWAYS -> Fuse.F_WRITEBACK_CACHE;
+                    case NEVER -> FuseFlag.F_DIRECT_IO_ALLOW_MMAP;
+                    case AUTO -> FuseFlag.F_AUTO_INVAL_DATA;
+                    case ALWAYS -> FuseFlag.F_WRITEBACK_CACHE;
                 };
     }
 
@@ -170,7 +170,7 @@ final class FsService {
     /** All flags that the guest has; the second half of them only where it says that there is one. */
     private static long asked(FsThread thread) {
         long flags = Integer.toUnsignedLong(thread.argument(Fuse.InitIn.FLAGS));
-        return (flags & Fuse.F_INIT_EXT) != 0 && thread.has(Fuse.InitIn.BYTES)
+        return (flags & FuseFlag.F_INIT_EXT) != 0 && thread.has(Fuse.InitIn.BYTES)
                 ? flags | ((long) thread.argument(Fuse.InitIn.FLAGS2) << 32)
                 : flags;
     }

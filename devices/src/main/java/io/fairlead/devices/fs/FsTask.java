@@ -82,7 +82,7 @@ final class FsTask extends WorkerTask {
         if (result == LockOperations.WAIT || !FsService.isAnswered(opcode)) {
             return;
         }
-        if (result > thread.outRoom && opcode != Fuse.OP_READ) {
+        if (result > thread.outRoom && opcode != FuseOpcode.READ) {
             result = -Errno.EIO;
         }
         int body = Math.max(0, result);
@@ -90,7 +90,7 @@ final class FsTask extends WorkerTask {
         thread.out.set(FsThread.LE_INT, Fuse.OutHeader.ERROR, Math.min(0, result));
         thread.out.set(FsThread.LE_LONG, Fuse.OutHeader.UNIQUE, unique);
         // What was read is in the guest's memory already.
-        chain.write(0, thread.out, 0, Fuse.OutHeader.BYTES + (opcode == Fuse.OP_READ ? 0 : body));
+        chain.write(0, thread.out, 0, Fuse.OutHeader.BYTES + (opcode == FuseOpcode.READ ? 0 : body));
         writtenBytes = Fuse.OutHeader.BYTES + (long) body;
     }
 

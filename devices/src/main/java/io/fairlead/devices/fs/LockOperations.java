@@ -49,11 +49,11 @@ final class LockOperations {
     }
 
     private static int answer(FsThread thread, long start, long end, short type, int pid) {
-        thread.putLong(Fuse.FileLock.START, start);
-        thread.putLong(Fuse.FileLock.END, end);
-        thread.putInt(Fuse.FileLock.TYPE, type);
-        thread.putInt(Fuse.FileLock.PID, pid);
-        return Fuse.FileLock.BYTES;
+        thread.putLong(FuseFile.FileLock.START, start);
+        thread.putLong(FuseFile.FileLock.END, end);
+        thread.putInt(FuseFile.FileLock.TYPE, type);
+        thread.putInt(FuseFile.FileLock.PID, pid);
+        return FuseFile.FileLock.BYTES;
     }
 
     int set(FsThread thread, boolean waits) {
@@ -66,7 +66,7 @@ final class LockOperations {
             if (wanted == null) {
                 return -Errno.EINVAL;
             }
-            boolean whole = (thread.argument(Fuse.LkIn.LK_FLAGS) & Fuse.F_LK_FLOCK) != 0;
+            boolean whole = (thread.argument(FuseFile.LkIn.LK_FLAGS) & FuseFlag.F_LK_FLOCK) != 0;
             int result = whole
                     ? setWhole(handle, wanted.type())
                     : handle.inode().locks().set(thread, wanted);
@@ -84,23 +84,23 @@ final class LockOperations {
     }
 
     private @Nullable Handle handle(FsThread thread) {
-        return thread.has(Fuse.LkIn.BYTES) ? export.handle(thread.longArgument(Fuse.LkIn.FH), false) : null;
+        return thread.has(FuseFile.LkIn.BYTES) ? export.handle(thread.longArgument(FuseFile.LkIn.FH), false) : null;
     }
 
     /** The lock that is asked for; null where it makes no sense. */
     private static FileLocks.@Nullable Range range(FsThread thread) {
-        int lock = Fuse.LkIn.LK;
-        long start = thread.longArgument(lock + Fuse.FileLock.START);
-        long end = thread.longArgument(lock + Fuse.FileLock.END);
-        int type = thread.argument(lock + Fuse.FileLock.TYPE);
+        int lock = FuseFile.LkIn.LK;
+        long start = thread.longArgument(lock + FuseFile.FileLock.START);
+        long end = thread.longArgument(lock + FuseFile.FileLock.END);
+        int type = thread.argument(lock + FuseFile.FileLock.TYPE);
         return start < 0 || end < start || type < 0 || type > MAX_TYPE
                 ? null
                 : new FileLocks.Range(
-                        thread.longArgument(Fuse.LkIn.OWNER),
+                        thread.longArgument(FuseFile.LkIn.OWNER),
                         start,
                         end,
                         (short) type,
-                        thread.argument(lock + Fuse.FileLock.PID));
+                        thread.argument(lock + FuseFile.FileLock.PID));
     }
 
     // ---- locks on whole files (flock), which belong to the open file ----

@@ -135,11 +135,11 @@ final class NameOperations {
     }
 
     int makeNode(FsThread thread) {
-        if (!thread.has(Fuse.MknodIn.BYTES) || thread.nameBytes(Fuse.MknodIn.BYTES) < 0) {
+        if (!thread.has(FuseName.MknodIn.BYTES) || thread.nameBytes(FuseName.MknodIn.BYTES) < 0) {
             return -Errno.EINVAL;
         }
-        int mode = thread.argument(Fuse.MknodIn.MODE);
-        int device = thread.argument(Fuse.MknodIn.RDEV);
+        int mode = thread.argument(FuseName.MknodIn.MODE);
+        int device = thread.argument(FuseName.MknodIn.RDEV);
         int type = mode & FolderIo.S_IFMT;
         boolean deviceFile = type == FolderIo.S_IFBLK || (type == FolderIo.S_IFCHR && device != WHITEOUT);
         if (deviceFile) {
@@ -148,15 +148,15 @@ final class NameOperations {
         if (type == FolderIo.S_IFDIR || type == FolderIo.S_IFLNK) {
             return -Errno.EINVAL;
         }
-        return make(thread, Fuse.OP_MKNOD, Fuse.MknodIn.BYTES, mode, Fuse.MknodIn.UMASK);
+        return make(thread, FuseOpcode.MKNOD, FuseName.MknodIn.BYTES, mode, FuseName.MknodIn.UMASK);
     }
 
     int makeFolder(FsThread thread) {
-        if (!thread.has(Fuse.MkdirIn.BYTES) || thread.nameBytes(Fuse.MkdirIn.BYTES) < 0) {
+        if (!thread.has(FuseName.MkdirIn.BYTES) || thread.nameBytes(FuseName.MkdirIn.BYTES) < 0) {
             return -Errno.EINVAL;
         }
-        int mode = thread.argument(Fuse.MkdirIn.MODE);
-        return make(thread, Fuse.OP_MKDIR, Fuse.MkdirIn.BYTES, mode, Fuse.MkdirIn.UMASK);
+        int mode = thread.argument(FuseName.MkdirIn.MODE);
+        return make(thread, FuseOpcode.MKDIR, FuseName.MkdirIn.BYTES, mode, FuseName.MkdirIn.UMASK);
     }
 
     int makeLink(FsThread thread) {
@@ -165,7 +165,7 @@ final class NameOperations {
         if (target < 1) {
             return length < 0 ? -Errno.EINVAL : -Errno.ENOENT;
         }
-        return make(thread, Fuse.OP_SYMLINK, 0, length, -1);
+        return make(thread, FuseOpcode.SYMLINK, 0, length, -1);
     }
 
     private int make(FsThread thread, int opcode, int nameOffset, int modeOrLength, int umaskOffset) {
@@ -179,8 +179,8 @@ final class NameOperations {
             try {
                 if (error == 0) {
                     error = switch (opcode) {
-                        case Fuse.OP_MKNOD -> FolderIo.mknodat(folder.raw(), name, modeOrLength, WHITEOUT);
-                        case Fuse.OP_MKDIR -> FolderIo.mkdirat(folder.raw(), name, modeOrLength & 07777);
+                        case FuseOpcode.MKNOD -> FolderIo.mknodat(folder.raw(), name, modeOrLength, WHITEOUT);
+                        case FuseOpcode.MKDIR -> FolderIo.mkdirat(folder.raw(), name, modeOrLength & 07777);
                         default -> FolderIo.symlinkat(thread.address(modeOrLength + 1), folder.raw(), name);
                     };
                 }
@@ -194,7 +194,7 @@ final class NameOperations {
     }
 
     int create(FsThread thread) {
-        if (!thread.has(Fuse.CreateIn.BYTES) || thread.nameBytes(Fuse.CreateIn.BYTES) < 0) {
+        if (!thread.has(FuseName.CreateIn.BYTES) || thread.nameBytes(FuseName.CreateIn.BYTES) < 0) {
             return -Errno.EINVAL;
         }
         Inode folder = export.pin(thread, thread.nodeId());
@@ -202,11 +202,11 @@ final class NameOperations {
             return thread.missing;
         }
         try {
-            int asked = thread.argument(Fuse.CreateIn.FLAGS);
+            int asked = thread.argument(FuseName.CreateIn.FLAGS);
             int flags = FileOperations.flags(export, asked);
-            long name = thread.address(Fuse.CreateIn.BYTES);
-            int mode = thread.argument(Fuse.CreateIn.MODE) & 07777;
-            int raw = guest(thread, thread.argument(Fuse.CreateIn.UMASK));
+            long name = thread.address(FuseName.CreateIn.BYTES);
+            int mode = thread.argument(FuseName.CreateIn.MODE) & 07777;
+            int raw = guest(thread, thread.argument(FuseName.CreateIn.UMASK));
             try {
                 if (raw == 0) {
                     int exactly = flags | FileIo.O_CREAT | FileIo.O_EXCL | FileIo.O_NOFOLLOW;
@@ -227,10 +227,10 @@ final class NameOperations {
     /** Takes in a file that was just made and opened, which may have lost its name meanwhile. */
     private int created(FsThread thread, int raw, Inode folder, int flags) {
         int path = FolderIo.open(thread.path(raw), FileIo.O_PATH);
-        long nameAt = (long) Fuse.InHeader.BYTES + Fuse.CreateIn.BYTES;
+        long nameAt = (long) Fuse.InHeader.BYTES + FuseName.CreateIn.BYTES;
         int entry = path < 0
                 ? path
-                : enter(thread, path, folder, thread.in, nameAt, thread.nameBytes(Fuse.CreateIn.BYTES), 0);
+                : enter(thread, path, folder, thread.in, nameAt, thread.nameBytes(FuseName.CreateIn.BYTES), 0);
         if (entry < 0) {
             FileIo.close(raw);
             return entry;
@@ -239,7 +239,7 @@ final class NameOperations {
     }
 
     private int openExisting(FsThread thread, Inode folder, int flags) {
-        int entry = find(thread, folder, Fuse.CreateIn.BYTES, thread.nameBytes(Fuse.CreateIn.BYTES), true);
+        int entry = find(thread, folder, FuseName.CreateIn.BYTES, thread.nameBytes(FuseName.CreateIn.BYTES), true);
         if (entry < 0) {
             return entry;
         }
@@ -257,7 +257,7 @@ final class NameOperations {
     }
 
     private static long entryId(FsThread thread) {
-        return thread.out.get(FsThread.LE_LONG, Fuse.OutHeader.BYTES + Fuse.EntryOut.NODEID);
+        return thread.out.get(FsThread.LE_LONG, Fuse.OutHeader.BYTES + FuseAttribute.EntryOut.NODEID);
     }
 
     /** Gives an open file a number and ends the answer whose first half is the file's entry. */
@@ -275,29 +275,30 @@ final class NameOperations {
             export.inodes().forget(id, 1);
             return (int) handle;
         }
-        return Fuse.EntryOut.BYTES + FileOperations.openAnswer(export, thread, Fuse.EntryOut.BYTES, handle);
+        return FuseAttribute.EntryOut.BYTES
+                + FileOperations.openAnswer(export, thread, FuseAttribute.EntryOut.BYTES, handle);
     }
 
     /** Another name for a file. */
     int link(FsThread thread) {
-        if (!thread.has(Fuse.LinkIn.BYTES) || thread.nameBytes(Fuse.LinkIn.BYTES) < 0) {
+        if (!thread.has(FuseName.LinkIn.BYTES) || thread.nameBytes(FuseName.LinkIn.BYTES) < 0) {
             return -Errno.EINVAL;
         }
         Inode folder = export.pin(thread, thread.nodeId());
         if (folder == null) {
             return thread.missing;
         }
-        Inode old = export.pin(thread, thread.longArgument(Fuse.LinkIn.OLDNODEID));
+        Inode old = export.pin(thread, thread.longArgument(FuseName.LinkIn.OLDNODEID));
         try {
             if (old == null) {
                 return thread.missing;
             }
-            long name = thread.address(Fuse.LinkIn.BYTES);
+            long name = thread.address(FuseName.LinkIn.BYTES);
             int error = FolderIo.linkat(
                     FolderIo.AT_FDCWD, thread.path(old.raw()), folder.raw(), name, FolderIo.AT_SYMLINK_FOLLOW);
             return error < 0
                     ? error
-                    : find(thread, folder, Fuse.LinkIn.BYTES, thread.nameBytes(Fuse.LinkIn.BYTES), true);
+                    : find(thread, folder, FuseName.LinkIn.BYTES, thread.nameBytes(FuseName.LinkIn.BYTES), true);
         } finally {
             folder.letGo();
             letGo(old);
@@ -314,13 +315,13 @@ final class NameOperations {
 
     /** @param newer whether it is RENAME2, which has flags */
     int rename(FsThread thread, boolean newer) {
-        int arguments = newer ? Fuse.Rename2In.BYTES : Fuse.RenameIn.BYTES;
+        int arguments = newer ? FuseName.Rename2In.BYTES : FuseName.RenameIn.BYTES;
         int oldBytes = thread.has(arguments) ? thread.nameBytes(arguments) : -1;
         int newOffset = arguments + oldBytes + 1;
         if (oldBytes < 0 || thread.nameBytes(newOffset) < 0) {
             return -Errno.EINVAL;
         }
-        int flags = newer ? thread.argument(Fuse.Rename2In.FLAGS) : 0;
+        int flags = newer ? thread.argument(FuseName.Rename2In.FLAGS) : 0;
         if ((flags & ~(FolderIo.RENAME_NOREPLACE | FolderIo.RENAME_EXCHANGE)) != 0) {
             return -Errno.EINVAL;
         }
@@ -328,7 +329,7 @@ final class NameOperations {
         if (from == null) {
             return thread.missing;
         }
-        Inode to = export.pin(thread, thread.longArgument(Fuse.RenameIn.NEWDIR));
+        Inode to = export.pin(thread, thread.longArgument(FuseName.RenameIn.NEWDIR));
         try {
             return to == null ? thread.missing : rename(thread, from, arguments, to, newOffset, flags);
         } finally {

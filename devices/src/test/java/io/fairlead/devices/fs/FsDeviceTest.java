@@ -69,20 +69,20 @@ class FsDeviceTest {
             assertThat(init.getInt(Fuse.InitOut.MAX_WRITE)).isEqualTo(1 << 20);
             assertThat((int) init.body().getShort(Fuse.InitOut.MAX_PAGES)).isEqualTo(256);
             long flags = init.getInt(Fuse.InitOut.FLAGS);
-            assertThat(flags & Fuse.F_WRITEBACK_CACHE).isNotZero();
-            assertThat(flags & Fuse.F_AUTO_INVAL_DATA).isZero();
-            assertThat(flags & Fuse.F_POSIX_LOCKS).isNotZero();
-            init = guest.init((int) Fuse.F_BIG_WRITES).ok();
-            assertThat(init.getInt(Fuse.InitOut.FLAGS)).isEqualTo((int) Fuse.F_BIG_WRITES);
+            assertThat(flags & FuseFlag.F_WRITEBACK_CACHE).isNotZero();
+            assertThat(flags & FuseFlag.F_AUTO_INVAL_DATA).isZero();
+            assertThat(flags & FuseFlag.F_POSIX_LOCKS).isNotZero();
+            init = guest.init((int) FuseFlag.F_BIG_WRITES).ok();
+            assertThat(init.getInt(Fuse.InitOut.FLAGS)).isEqualTo((int) FuseFlag.F_BIG_WRITES);
             assertThat(guest.call(
-                                    Fuse.OP_INIT,
+                                    FuseOpcode.INIT,
                                     0,
                                     bytes(Fuse.InitIn.BYTES).putInt(0, 7).putInt(4, 30),
                                     Fuse.InitOut.BYTES)
                             .error())
                     .isEqualTo(-Errno.EPROTO);
             assertThat(guest.call(
-                                    Fuse.OP_INIT,
+                                    FuseOpcode.INIT,
                                     0,
                                     bytes(Fuse.InitIn.BYTES).putInt(0, 8).putInt(4, 1),
                                     Fuse.InitOut.BYTES)
@@ -99,45 +99,50 @@ class FsDeviceTest {
             FuseClient.Reply entry = guest.lookup(ROOT, "file").ok();
             long file = entry.nodeId();
             assertThat(file).isNotEqualTo(ROOT);
-            assertThat(entry.getLong(Fuse.EntryOut.ATTR + Fuse.Attr.SIZE)).isEqualTo(5);
-            assertThat(entry.getLong(Fuse.EntryOut.ATTR + Fuse.Attr.INO))
+            assertThat(entry.getLong(FuseAttribute.EntryOut.ATTR + FuseAttribute.Attr.SIZE))
+                    .isEqualTo(5);
+            assertThat(entry.getLong(FuseAttribute.EntryOut.ATTR + FuseAttribute.Attr.INO))
                     .isEqualTo(Files.getAttribute(folder.resolve("file"), "unix:ino"));
-            assertThat(entry.getLong(Fuse.EntryOut.ATTR_VALID)).isEqualTo(1);
+            assertThat(entry.getLong(FuseAttribute.EntryOut.ATTR_VALID)).isEqualTo(1);
             assertThat(guest.lookup(ROOT, "file").nodeId()).as("the same file").isEqualTo(file);
             assertThat(guest.lookup(ROOT, "none").error()).isEqualTo(-Errno.ENOENT);
             assertThat(guest.lookup(file, "below").error()).isEqualTo(-Errno.ENOTDIR);
 
             long sub = guest.mkdir(ROOT, "sub").nodeId();
             assertThat(guest.mkdir(ROOT, "sub").error()).isEqualTo(-Errno.EEXIST);
-            ByteBuffer link = with(bytes(Fuse.LinkIn.BYTES).putLong(0, file), "hard");
-            assertThat(guest.call(Fuse.OP_LINK, sub, link, Fuse.EntryOut.BYTES).nodeId())
+            ByteBuffer link = with(bytes(FuseName.LinkIn.BYTES).putLong(0, file), "hard");
+            assertThat(guest.call(FuseOpcode.LINK, sub, link, FuseAttribute.EntryOut.BYTES)
+                            .nodeId())
                     .isEqualTo(file);
             assertThat(Files.getAttribute(folder.resolve("file"), "unix:nlink")).isEqualTo(2);
 
-            FuseClient.Reply symlink =
-                    guest.call(Fuse.OP_SYMLINK, ROOT, names("soft", "../../etc/passwd"), Fuse.EntryOut.BYTES);
-            assertThat(guest.call(Fuse.OP_READLINK, symlink.nodeId(), bytes(0), 4096)
+            FuseClient.Reply symlink = guest.call(
+                    FuseOpcode.SYMLINK, ROOT, names("soft", "../../etc/passwd"), FuseAttribute.EntryOut.BYTES);
+            assertThat(guest.call(FuseOpcode.READLINK, symlink.nodeId(), bytes(0), 4096)
                             .text())
                     .isEqualTo("../../etc/passwd");
-            assertThat(guest.call(Fuse.OP_READLINK, file, bytes(0), 4096).error())
+            assertThat(guest.call(FuseOpcode.READLINK, file, bytes(0), 4096).error())
                     .isEqualTo(-Errno.EINVAL);
 
-            ByteBuffer rename = with(bytes(Fuse.RenameIn.BYTES).putLong(0, sub), "file", "moved");
-            guest.call(Fuse.OP_RENAME, ROOT, rename, 0).ok();
+            ByteBuffer rename = with(bytes(FuseName.RenameIn.BYTES).putLong(0, sub), "file", "moved");
+            guest.call(FuseOpcode.RENAME, ROOT, rename, 0).ok();
             assertThat(folder.resolve("sub/moved")).hasContent("hello");
             ByteBuffer over = with(
-                    bytes(Fuse.Rename2In.BYTES).putLong(0, sub).putInt(8, FolderIo.RENAME_NOREPLACE), "moved", "hard");
-            assertThat(guest.call(Fuse.OP_RENAME2, sub, over, 0).error()).isEqualTo(-Errno.EEXIST);
-            ByteBuffer whiteout =
-                    with(bytes(Fuse.Rename2In.BYTES).putLong(0, sub).putInt(8, FolderIo.RENAME_WHITEOUT), "moved", "x");
-            assertThat(guest.call(Fuse.OP_RENAME2, sub, whiteout, 0).error()).isEqualTo(-Errno.EINVAL);
+                    bytes(FuseName.Rename2In.BYTES).putLong(0, sub).putInt(8, FolderIo.RENAME_NOREPLACE),
+                    "moved",
+                    "hard");
+            assertThat(guest.call(FuseOpcode.RENAME2, sub, over, 0).error()).isEqualTo(-Errno.EEXIST);
+            ByteBuffer whiteout = with(
+                    bytes(FuseName.Rename2In.BYTES).putLong(0, sub).putInt(8, FolderIo.RENAME_WHITEOUT), "moved", "x");
+            assertThat(guest.call(FuseOpcode.RENAME2, sub, whiteout, 0).error()).isEqualTo(-Errno.EINVAL);
 
-            assertThat(guest.call(Fuse.OP_RMDIR, ROOT, names("sub"), 0).error()).isEqualTo(-Errno.ENOTEMPTY);
-            assertThat(guest.call(Fuse.OP_UNLINK, ROOT, names("sub"), 0).error())
+            assertThat(guest.call(FuseOpcode.RMDIR, ROOT, names("sub"), 0).error())
+                    .isEqualTo(-Errno.ENOTEMPTY);
+            assertThat(guest.call(FuseOpcode.UNLINK, ROOT, names("sub"), 0).error())
                     .isEqualTo(-Errno.EISDIR);
-            guest.call(Fuse.OP_UNLINK, sub, names("moved"), 0).ok();
-            guest.call(Fuse.OP_UNLINK, sub, names("hard"), 0).ok();
-            guest.call(Fuse.OP_RMDIR, ROOT, names("sub"), 0).ok();
+            guest.call(FuseOpcode.UNLINK, sub, names("moved"), 0).ok();
+            guest.call(FuseOpcode.UNLINK, sub, names("hard"), 0).ok();
+            guest.call(FuseOpcode.RMDIR, ROOT, names("sub"), 0).ok();
             assertThat(folder.resolve("sub")).doesNotExist();
             assertThat(guest.lookup(sub, "x").error()).as("a removed folder").isEqualTo(-Errno.ENOENT);
         }
@@ -164,37 +169,41 @@ class FsDeviceTest {
 
             long reading = guest.open(file, FileIo.O_RDONLY).ok().getLong(0);
             assertThat(guest.write(file, reading, 0, "no").error()).isEqualTo(-Errno.EBADF);
-            ByteBuffer wrong = bytes(Fuse.WriteIn.BYTES + 4).putLong(0, handle).putInt(Fuse.WriteIn.SIZE, 5);
-            assertThat(guest.call(Fuse.OP_WRITE, file, wrong, 8).error()).isEqualTo(-Errno.EINVAL);
-            guest.release(Fuse.OP_RELEASE, file, reading).ok();
+            ByteBuffer wrong =
+                    bytes(FuseFile.WriteIn.BYTES + 4).putLong(0, handle).putInt(FuseFile.WriteIn.SIZE, 5);
+            assertThat(guest.call(FuseOpcode.WRITE, file, wrong, 8).error()).isEqualTo(-Errno.EINVAL);
+            guest.release(FuseOpcode.RELEASE, file, reading).ok();
             assertThat(guest.read(file, reading, 0, 4).error()).isEqualTo(-Errno.EBADF);
-            assertThat(guest.release(Fuse.OP_RELEASE, file, reading).error()).isEqualTo(-Errno.EBADF);
+            assertThat(guest.release(FuseOpcode.RELEASE, file, reading).error()).isEqualTo(-Errno.EBADF);
 
-            guest.call(Fuse.OP_FSYNC, file, bytes(Fuse.FsyncIn.BYTES).putLong(0, handle), 0)
+            guest.call(FuseOpcode.FSYNC, file, bytes(FuseFile.FsyncIn.BYTES).putLong(0, handle), 0)
                     .ok();
-            guest.call(Fuse.OP_FLUSH, file, bytes(Fuse.FlushIn.BYTES).putLong(0, handle), 0)
+            guest.call(FuseOpcode.FLUSH, file, bytes(FuseFile.FlushIn.BYTES).putLong(0, handle), 0)
                     .ok();
-            guest.call(Fuse.OP_SYNCFS, ROOT, bytes(8), 0).ok();
-            ByteBuffer punch = bytes(Fuse.FallocateIn.BYTES)
+            guest.call(FuseOpcode.SYNCFS, ROOT, bytes(8), 0).ok();
+            ByteBuffer punch = bytes(FuseFile.FallocateIn.BYTES)
                     .putLong(0, handle)
                     .putLong(8, 0)
                     .putLong(16, 32768)
                     .putInt(24, FileIo.FALLOC_FL_PUNCH_HOLE | FileIo.FALLOC_FL_KEEP_SIZE);
-            guest.call(Fuse.OP_FALLOCATE, file, punch, 0).ok();
-            ByteBuffer seek = bytes(Fuse.LseekIn.BYTES).putLong(0, handle).putInt(16, FileIo.SEEK_DATA);
-            assertThat(guest.call(Fuse.OP_LSEEK, file, seek, 8).ok().getLong(0)).isEqualTo(32768);
-            assertThat(guest.call(Fuse.OP_LSEEK, file, seek.putInt(16, FileIo.SEEK_SET), 8)
+            guest.call(FuseOpcode.FALLOCATE, file, punch, 0).ok();
+            ByteBuffer seek = bytes(FuseFile.LseekIn.BYTES).putLong(0, handle).putInt(16, FileIo.SEEK_DATA);
+            assertThat(guest.call(FuseOpcode.LSEEK, file, seek, 8).ok().getLong(0))
+                    .isEqualTo(32768);
+            assertThat(guest.call(FuseOpcode.LSEEK, file, seek.putInt(16, FileIo.SEEK_SET), 8)
                             .error())
                     .isEqualTo(-Errno.EINVAL);
 
             FuseClient.Reply target = guest.create(ROOT, "copy", FileIo.O_WRONLY);
-            ByteBuffer copy = bytes(Fuse.CopyFileRangeIn.BYTES)
-                    .putLong(Fuse.CopyFileRangeIn.FH_IN, handle)
-                    .putLong(Fuse.CopyFileRangeIn.OFF_IN, 32768)
-                    .putLong(Fuse.CopyFileRangeIn.NODEID_OUT, target.nodeId())
-                    .putLong(Fuse.CopyFileRangeIn.FH_OUT, FuseClient.createdHandle(target))
-                    .putLong(Fuse.CopyFileRangeIn.LEN, 16);
-            assertThat(guest.call(Fuse.OP_COPY_FILE_RANGE, file, copy, 8).ok().getInt(0))
+            ByteBuffer copy = bytes(FuseFile.CopyFileRangeIn.BYTES)
+                    .putLong(FuseFile.CopyFileRangeIn.FH_IN, handle)
+                    .putLong(FuseFile.CopyFileRangeIn.OFF_IN, 32768)
+                    .putLong(FuseFile.CopyFileRangeIn.NODEID_OUT, target.nodeId())
+                    .putLong(FuseFile.CopyFileRangeIn.FH_OUT, FuseClient.createdHandle(target))
+                    .putLong(FuseFile.CopyFileRangeIn.LEN, 16);
+            assertThat(guest.call(FuseOpcode.COPY_FILE_RANGE, file, copy, 8)
+                            .ok()
+                            .getInt(0))
                     .isEqualTo(16);
             assertThat(folder.resolve("copy")).hasContent("0123456789abcdef");
         }
@@ -204,84 +213,92 @@ class FsDeviceTest {
     void tellsAndSetsAttributes() throws Exception {
         try (FuseClient guest = client().mount()) {
             long file = guest.create(ROOT, "file", FileIo.O_RDWR).nodeId();
-            ByteBuffer set = bytes(Fuse.SetattrIn.BYTES)
+            ByteBuffer set = bytes(FuseAttribute.SetattrIn.BYTES)
                     .putInt(
-                            Fuse.SetattrIn.VALID,
-                            Fuse.FATTR_MODE | Fuse.FATTR_SIZE | Fuse.FATTR_MTIME | Fuse.FATTR_ATIME)
-                    .putInt(Fuse.SetattrIn.MODE, 0600)
-                    .putLong(Fuse.SetattrIn.SIZE, 77)
-                    .putLong(Fuse.SetattrIn.MTIME, 1_000_000)
-                    .putInt(Fuse.SetattrIn.MTIMENSEC, 9)
-                    .putLong(Fuse.SetattrIn.ATIME, 2_000_000);
-            FuseClient.Reply attributes =
-                    guest.call(Fuse.OP_SETATTR, file, set, Fuse.AttrOut.BYTES).ok();
-            assertThat(attributes.getLong(Fuse.AttrOut.ATTR + Fuse.Attr.SIZE)).isEqualTo(77);
-            assertThat(attributes.getLong(Fuse.AttrOut.ATTR + Fuse.Attr.MTIME)).isEqualTo(1_000_000);
-            assertThat(attributes.getInt(Fuse.AttrOut.ATTR + Fuse.Attr.MTIMENSEC))
+                            FuseAttribute.SetattrIn.VALID,
+                            FuseFlag.FATTR_MODE | FuseFlag.FATTR_SIZE | FuseFlag.FATTR_MTIME | FuseFlag.FATTR_ATIME)
+                    .putInt(FuseAttribute.SetattrIn.MODE, 0600)
+                    .putLong(FuseAttribute.SetattrIn.SIZE, 77)
+                    .putLong(FuseAttribute.SetattrIn.MTIME, 1_000_000)
+                    .putInt(FuseAttribute.SetattrIn.MTIMENSEC, 9)
+                    .putLong(FuseAttribute.SetattrIn.ATIME, 2_000_000);
+            FuseClient.Reply attributes = guest.call(FuseOpcode.SETATTR, file, set, FuseAttribute.AttrOut.BYTES)
+                    .ok();
+            assertThat(attributes.getLong(FuseAttribute.AttrOut.ATTR + FuseAttribute.Attr.SIZE))
+                    .isEqualTo(77);
+            assertThat(attributes.getLong(FuseAttribute.AttrOut.ATTR + FuseAttribute.Attr.MTIME))
+                    .isEqualTo(1_000_000);
+            assertThat(attributes.getInt(FuseAttribute.AttrOut.ATTR + FuseAttribute.Attr.MTIMENSEC))
                     .isEqualTo(9);
-            assertThat(attributes.getInt(Fuse.AttrOut.ATTR + Fuse.Attr.MODE)).isEqualTo(0100600);
+            assertThat(attributes.getInt(FuseAttribute.AttrOut.ATTR + FuseAttribute.Attr.MODE))
+                    .isEqualTo(0100600);
             assertThat(Files.size(folder.resolve("file"))).isEqualTo(77);
             assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(folder.resolve("file"))))
                     .isEqualTo("rw-------");
             assertThat(guest.call(
-                                    Fuse.OP_SETATTR,
+                                    FuseOpcode.SETATTR,
                                     ROOT,
-                                    bytes(Fuse.SetattrIn.BYTES).putInt(0, Fuse.FATTR_SIZE),
-                                    Fuse.AttrOut.BYTES)
+                                    bytes(FuseAttribute.SetattrIn.BYTES).putInt(0, FuseFlag.FATTR_SIZE),
+                                    FuseAttribute.AttrOut.BYTES)
                             .error())
                     .isEqualTo(-Errno.EISDIR);
-            FuseClient.Reply statx = guest.call(Fuse.OP_STATX, file, bytes(24), Fuse.StatxOut.BYTES)
+            FuseClient.Reply statx = guest.call(FuseOpcode.STATX, file, bytes(24), FuseAttribute.StatxOut.BYTES)
                     .ok();
-            assertThat(statx.getLong(Fuse.StatxOut.STAT + FolderIo.STATX_OFFSET_SIZE))
+            assertThat(statx.getLong(FuseAttribute.StatxOut.STAT + FolderIo.STATX_OFFSET_SIZE))
                     .isEqualTo(77);
-            assertThat(statx.getLong(Fuse.StatxOut.STAT + FolderIo.STATX_OFFSET_BTIME))
+            assertThat(statx.getLong(FuseAttribute.StatxOut.STAT + FolderIo.STATX_OFFSET_BTIME))
                     .isGreaterThan(1_500_000_000L);
-            FuseClient.Reply fileSystem = guest.call(Fuse.OP_STATFS, ROOT, bytes(0), Fuse.Kstatfs.BYTES)
+            FuseClient.Reply fileSystem = guest.call(FuseOpcode.STATFS, ROOT, bytes(0), FuseAttribute.Kstatfs.BYTES)
                     .ok();
-            assertThat(fileSystem.getLong(Fuse.Kstatfs.BLOCKS)).isPositive();
-            assertThat(fileSystem.getInt(Fuse.Kstatfs.NAMELEN)).isEqualTo(255);
+            assertThat(fileSystem.getLong(FuseAttribute.Kstatfs.BLOCKS)).isPositive();
+            assertThat(fileSystem.getInt(FuseAttribute.Kstatfs.NAMELEN)).isEqualTo(255);
             guest.uid = 1000;
-            ByteBuffer access = bytes(Fuse.AccessIn.BYTES).putInt(0, 4);
-            assertThat(guest.call(Fuse.OP_ACCESS, file, access, 0).error()).isEqualTo(-Errno.EACCES);
+            ByteBuffer access = bytes(FuseAttribute.AccessIn.BYTES).putInt(0, 4);
+            assertThat(guest.call(FuseOpcode.ACCESS, file, access, 0).error()).isEqualTo(-Errno.EACCES);
             guest.uid = 0;
-            guest.call(Fuse.OP_ACCESS, file, access, 0).ok();
-            assertThat(guest.call(Fuse.OP_ACCESS, file, access.putInt(0, 1), 0).error())
+            guest.call(FuseOpcode.ACCESS, file, access, 0).ok();
+            assertThat(guest.call(FuseOpcode.ACCESS, file, access.putInt(0, 1), 0)
+                            .error())
                     .isEqualTo(-Errno.EACCES);
         }
     }
 
     private static ByteBuffer setXattr(String name, String value) {
-        return with(bytes(Fuse.SetxattrIn.COMPAT_BYTES).putInt(Fuse.SetxattrIn.SIZE, value.length()), name, value);
+        return with(
+                bytes(FuseAttribute.SetxattrIn.COMPAT_BYTES).putInt(FuseAttribute.SetxattrIn.SIZE, value.length()),
+                name,
+                value);
     }
 
     @Test
     void hasExtendedAttributesOfUsersAlone() throws Exception {
         try (FuseClient guest = client().mount()) {
             long file = guest.create(ROOT, "file", FileIo.O_RDWR).nodeId();
-            guest.call(Fuse.OP_SETXATTR, file, setXattr("user.colour", "green"), 0)
+            guest.call(FuseOpcode.SETXATTR, file, setXattr("user.colour", "green"), 0)
                     .ok();
-            assertThat(guest.call(Fuse.OP_SETXATTR, file, setXattr("trusted.x", "1"), 0)
+            assertThat(guest.call(FuseOpcode.SETXATTR, file, setXattr("trusted.x", "1"), 0)
                             .error())
                     .isEqualTo(-Errno.EOPNOTSUPP);
             ByteBuffer get = with(bytes(8).putInt(0, 100), "user.colour");
-            assertThat(guest.call(Fuse.OP_GETXATTR, file, get, 100).text()).isEqualTo("green");
-            assertThat(guest.call(Fuse.OP_GETXATTR, file, get.putInt(0, 0), 8)
+            assertThat(guest.call(FuseOpcode.GETXATTR, file, get, 100).text()).isEqualTo("green");
+            assertThat(guest.call(FuseOpcode.GETXATTR, file, get.putInt(0, 0), 8)
                             .ok()
                             .getInt(0))
                     .isEqualTo(5);
-            assertThat(guest.call(Fuse.OP_GETXATTR, file, get.putInt(0, 2), 2).error())
+            assertThat(guest.call(FuseOpcode.GETXATTR, file, get.putInt(0, 2), 2)
+                            .error())
                     .isEqualTo(-Errno.ERANGE);
-            assertThat(guest.call(Fuse.OP_LISTXATTR, file, bytes(8).putInt(0, 100), 100)
+            assertThat(guest.call(FuseOpcode.LISTXATTR, file, bytes(8).putInt(0, 100), 100)
                             .text())
                     .isEqualTo("user.colour\0");
-            assertThat(guest.call(Fuse.OP_LISTXATTR, file, bytes(8), 8).ok().getInt(0))
+            assertThat(guest.call(FuseOpcode.LISTXATTR, file, bytes(8), 8).ok().getInt(0))
                     .isEqualTo(12);
-            guest.call(Fuse.OP_REMOVEXATTR, file, names("user.colour"), 0).ok();
-            assertThat(guest.call(Fuse.OP_GETXATTR, file, get.putInt(0, 100), 100)
+            guest.call(FuseOpcode.REMOVEXATTR, file, names("user.colour"), 0).ok();
+            assertThat(guest.call(FuseOpcode.GETXATTR, file, get.putInt(0, 100), 100)
                             .error())
                     .isEqualTo(-Errno.ENODATA);
             ByteBuffer lie = with(bytes(8).putInt(0, 60_000), "user.a", "short");
-            assertThat(guest.call(Fuse.OP_SETXATTR, file, lie, 0).error()).isEqualTo(-Errno.E2BIG);
+            assertThat(guest.call(FuseOpcode.SETXATTR, file, lie, 0).error()).isEqualTo(-Errno.E2BIG);
         }
     }
 
@@ -296,19 +313,19 @@ class FsDeviceTest {
             if (body.limit() == 0) {
                 return found;
             }
-            int head = opcode == Fuse.OP_READDIRPLUS ? Fuse.EntryOut.BYTES : 0;
+            int head = opcode == FuseOpcode.READDIRPLUS ? FuseAttribute.EntryOut.BYTES : 0;
             for (int at = 0; at < body.limit(); ) {
-                int length = body.getInt(at + head + Fuse.Dirent.NAMELEN);
+                int length = body.getInt(at + head + FuseName.Dirent.NAMELEN);
                 byte[] name = new byte[length];
-                body.get(at + head + Fuse.Dirent.BYTES, name);
+                body.get(at + head + FuseName.Dirent.BYTES, name);
                 String text = new String(name, StandardCharsets.UTF_8);
                 boolean dots = text.equals(".") || text.equals("..");
                 if (head > 0) {
                     assertThat(body.getLong(at) == 0).as(text).isEqualTo(dots);
                 }
                 assertThat(found.add(text)).as(text).isTrue();
-                offset = body.getLong(at + head + Fuse.Dirent.OFF);
-                at += head + (Fuse.Dirent.BYTES + length + 7) / 8 * 8;
+                offset = body.getLong(at + head + FuseName.Dirent.OFF);
+                at += head + (FuseName.Dirent.BYTES + length + 7) / 8 * 8;
             }
         }
     }
@@ -322,20 +339,23 @@ class FsDeviceTest {
             Files.createFile(folder.resolve(name));
         }
         try (FuseClient guest = client().mount()) {
-            long handle = guest.call(Fuse.OP_OPENDIR, ROOT, bytes(8), 16).ok().getLong(0);
-            assertThat(read(guest, ROOT, handle, Fuse.OP_READDIR, 4096)).isEqualTo(expected);
-            assertThat(read(guest, ROOT, handle, Fuse.OP_READDIR, 300)).isEqualTo(expected);
-            assertThat(read(guest, ROOT, handle, Fuse.OP_READDIRPLUS, 4096)).isEqualTo(expected);
-            assertThat(guest.call(Fuse.OP_READDIR, ROOT, FuseClient.readIn(handle, 0, 10), 10)
+            long handle =
+                    guest.call(FuseOpcode.OPENDIR, ROOT, bytes(8), 16).ok().getLong(0);
+            assertThat(read(guest, ROOT, handle, FuseOpcode.READDIR, 4096)).isEqualTo(expected);
+            assertThat(read(guest, ROOT, handle, FuseOpcode.READDIR, 300)).isEqualTo(expected);
+            assertThat(read(guest, ROOT, handle, FuseOpcode.READDIRPLUS, 4096)).isEqualTo(expected);
+            assertThat(guest.call(FuseOpcode.READDIR, ROOT, FuseClient.readIn(handle, 0, 10), 10)
                             .error())
                     .isEqualTo(-Errno.EINVAL);
-            guest.call(Fuse.OP_FSYNCDIR, ROOT, bytes(16).putLong(0, handle), 0).ok();
+            guest.call(FuseOpcode.FSYNCDIR, ROOT, bytes(16).putLong(0, handle), 0)
+                    .ok();
             assertThat(guest.read(ROOT, handle, 0, 10).error())
                     .as("read of a folder")
                     .isEqualTo(-Errno.EBADF);
-            guest.release(Fuse.OP_RELEASEDIR, ROOT, handle).ok();
+            guest.release(FuseOpcode.RELEASEDIR, ROOT, handle).ok();
             long file = guest.lookup(ROOT, "file-0").nodeId();
-            assertThat(guest.call(Fuse.OP_OPENDIR, file, bytes(8), 16).error()).isEqualTo(-Errno.ENOTDIR);
+            assertThat(guest.call(FuseOpcode.OPENDIR, file, bytes(8), 16).error())
+                    .isEqualTo(-Errno.ENOTDIR);
             assertThat(guest.open(ROOT, 0).error()).isEqualTo(-Errno.EISDIR);
         }
     }
@@ -349,7 +369,7 @@ class FsDeviceTest {
             assertThat(guest.open(file, FileIo.O_TRUNC).error()).isEqualTo(-Errno.EROFS);
             assertThat(guest.create(ROOT, "new", FileIo.O_RDONLY).error()).isEqualTo(-Errno.EROFS);
             assertThat(guest.mkdir(ROOT, "new").error()).isEqualTo(-Errno.EROFS);
-            assertThat(guest.call(Fuse.OP_UNLINK, ROOT, names("file"), 0).error())
+            assertThat(guest.call(FuseOpcode.UNLINK, ROOT, names("file"), 0).error())
                     .isEqualTo(-Errno.EROFS);
             long handle = guest.open(file, FileIo.O_RDONLY).ok().getLong(0);
             assertThat(guest.read(file, handle, 0, 20).text()).isEqualTo("as it was");
@@ -370,18 +390,20 @@ class FsDeviceTest {
             guest.uid = 5;
             guest.gid = 6;
             FuseClient.Reply entry = guest.mkdir(ROOT, "own").ok();
-            assertThat(entry.getInt(Fuse.EntryOut.ATTR + Fuse.Attr.UID)).isEqualTo(5);
+            assertThat(entry.getInt(FuseAttribute.EntryOut.ATTR + FuseAttribute.Attr.UID))
+                    .isEqualTo(5);
             assertThat(Files.getAttribute(folder.resolve("own"), "unix:uid", LinkOption.NOFOLLOW_LINKS))
                     .isEqualTo(100005);
             assertThat(Files.getAttribute(folder.resolve("own"), "unix:gid")).isEqualTo(200006);
             guest.uid = 1000;
             assertThat(guest.mkdir(ROOT, "nobody").error()).isEqualTo(-Errno.EPERM);
             Files.createFile(folder.resolve("hosts"));
-            assertThat(guest.lookup(ROOT, "hosts").ok().getInt(Fuse.EntryOut.ATTR + Fuse.Attr.UID))
+            assertThat(guest.lookup(ROOT, "hosts").ok().getInt(FuseAttribute.EntryOut.ATTR + FuseAttribute.Attr.UID))
                     .isEqualTo(IdMap.NOBODY);
-            ByteBuffer chown =
-                    bytes(Fuse.SetattrIn.BYTES).putInt(0, Fuse.FATTR_UID).putInt(Fuse.SetattrIn.UID, 7);
-            guest.call(Fuse.OP_SETATTR, entry.nodeId(), chown, Fuse.AttrOut.BYTES)
+            ByteBuffer chown = bytes(FuseAttribute.SetattrIn.BYTES)
+                    .putInt(0, FuseFlag.FATTR_UID)
+                    .putInt(FuseAttribute.SetattrIn.UID, 7);
+            guest.call(FuseOpcode.SETATTR, entry.nodeId(), chown, FuseAttribute.AttrOut.BYTES)
                     .ok();
             assertThat(Files.getAttribute(folder.resolve("own"), "unix:uid")).isEqualTo(100007);
         }
@@ -401,16 +423,16 @@ class FsDeviceTest {
             assertThat(guest.lookup(ROOT, "b").error()).isEqualTo(-Errno.ENFILE);
             ByteBuffer many =
                     bytes(8 + 32).putInt(0, 2).putLong(8, a).putLong(16, 1).putLong(24, 99);
-            guest.tell(FuseClient.HIPRIO, Fuse.OP_BATCH_FORGET, 0, many);
+            guest.tell(FuseClient.HIPRIO, FuseOpcode.BATCH_FORGET, 0, many);
             assertThat(Fd.openCount()).isEqualTo(before);
-            assertThat(guest.call(Fuse.OP_GETATTR, a, bytes(16), Fuse.AttrOut.BYTES)
+            assertThat(guest.call(FuseOpcode.GETATTR, a, bytes(16), FuseAttribute.AttrOut.BYTES)
                             .error())
                     .isEqualTo(-Errno.ESTALE);
             long b = guest.lookup(ROOT, "b").nodeId();
             assertThat(b).as("an old number means nothing new").isNotEqualTo(a);
             guest.forget(ROOT, 1000);
             guest.lookup(ROOT, "b").ok();
-            guest.call(Fuse.OP_DESTROY, 0, bytes(0), 0).ok();
+            guest.call(FuseOpcode.DESTROY, 0, bytes(0), 0).ok();
             assertThat(Fd.openCount()).isEqualTo(before);
         }
     }

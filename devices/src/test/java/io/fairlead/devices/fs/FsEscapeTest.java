@@ -99,32 +99,35 @@ class FsEscapeTest {
                     assertThat(guest.create(parent, bad, FileIo.O_RDWR).error())
                             .as(bad)
                             .isEqualTo(-Errno.EINVAL);
-                    assertThat(guest.call(Fuse.OP_UNLINK, parent, names(bad), 0).error())
-                            .isEqualTo(-Errno.EINVAL);
-                    assertThat(guest.call(Fuse.OP_RMDIR, parent, names(bad), 0).error())
-                            .isEqualTo(-Errno.EINVAL);
-                    assertThat(guest.call(Fuse.OP_SYMLINK, parent, names(bad, "x"), Fuse.EntryOut.BYTES)
+                    assertThat(guest.call(FuseOpcode.UNLINK, parent, names(bad), 0)
                                     .error())
                             .isEqualTo(-Errno.EINVAL);
-                    ByteBuffer node = with(bytes(Fuse.MknodIn.BYTES).putInt(0, 0100644), bad);
-                    assertThat(guest.call(Fuse.OP_MKNOD, parent, node, Fuse.EntryOut.BYTES)
+                    assertThat(guest.call(FuseOpcode.RMDIR, parent, names(bad), 0)
                                     .error())
                             .isEqualTo(-Errno.EINVAL);
-                    ByteBuffer link = with(bytes(Fuse.LinkIn.BYTES).putLong(0, sub), bad);
-                    assertThat(guest.call(Fuse.OP_LINK, parent, link, Fuse.EntryOut.BYTES)
+                    assertThat(guest.call(FuseOpcode.SYMLINK, parent, names(bad, "x"), FuseAttribute.EntryOut.BYTES)
                                     .error())
                             .isEqualTo(-Errno.EINVAL);
-                    ByteBuffer to = with(bytes(Fuse.RenameIn.BYTES).putLong(0, sub), "inside", bad);
-                    assertThat(guest.call(Fuse.OP_RENAME, sub, to, 0).error()).isEqualTo(-Errno.EINVAL);
-                    ByteBuffer from = with(bytes(Fuse.Rename2In.BYTES).putLong(0, ROOT), bad, "here");
-                    assertThat(guest.call(Fuse.OP_RENAME2, parent, from, 0).error())
+                    ByteBuffer node = with(bytes(FuseName.MknodIn.BYTES).putInt(0, 0100644), bad);
+                    assertThat(guest.call(FuseOpcode.MKNOD, parent, node, FuseAttribute.EntryOut.BYTES)
+                                    .error())
+                            .isEqualTo(-Errno.EINVAL);
+                    ByteBuffer link = with(bytes(FuseName.LinkIn.BYTES).putLong(0, sub), bad);
+                    assertThat(guest.call(FuseOpcode.LINK, parent, link, FuseAttribute.EntryOut.BYTES)
+                                    .error())
+                            .isEqualTo(-Errno.EINVAL);
+                    ByteBuffer to = with(bytes(FuseName.RenameIn.BYTES).putLong(0, sub), "inside", bad);
+                    assertThat(guest.call(FuseOpcode.RENAME, sub, to, 0).error())
+                            .isEqualTo(-Errno.EINVAL);
+                    ByteBuffer from = with(bytes(FuseName.Rename2In.BYTES).putLong(0, ROOT), bad, "here");
+                    assertThat(guest.call(FuseOpcode.RENAME2, parent, from, 0).error())
                             .isEqualTo(-Errno.EINVAL);
                 }
             }
             // A name without an end, as no kernel sends it.
             ByteBuffer endless = bytes(6);
             endless.put("secret".getBytes(StandardCharsets.US_ASCII));
-            assertThat(guest.call(Fuse.OP_LOOKUP, ROOT, endless, Fuse.EntryOut.BYTES)
+            assertThat(guest.call(FuseOpcode.LOOKUP, ROOT, endless, FuseAttribute.EntryOut.BYTES)
                             .error())
                     .isEqualTo(-Errno.EINVAL);
         }
@@ -136,31 +139,36 @@ class FsEscapeTest {
     void linksAreNeverFollowed(String name) throws Exception {
         try (FuseClient guest = client()) {
             FuseClient.Reply entry = guest.lookup(ROOT, name).ok();
-            assertThat(entry.getInt(Fuse.EntryOut.ATTR + Fuse.Attr.MODE) & FolderIo.S_IFMT)
+            assertThat(entry.getInt(FuseAttribute.EntryOut.ATTR + FuseAttribute.Attr.MODE) & FolderIo.S_IFMT)
                     .isEqualTo(FolderIo.S_IFLNK);
             long link = entry.nodeId();
             assertThat(guest.lookup(link, "secret").error()).isEqualTo(-Errno.ENOTDIR);
             assertThat(guest.mkdir(link, "new").error()).isEqualTo(-Errno.ENOTDIR);
             assertThat(guest.create(link, "new", FileIo.O_RDWR).error()).isEqualTo(-Errno.ENOTDIR);
             assertThat(guest.open(link, FileIo.O_RDWR).error()).isEqualTo(-Errno.ENXIO);
-            assertThat(guest.call(Fuse.OP_OPENDIR, link, bytes(8), 16).error()).isEqualTo(-Errno.ENOTDIR);
+            assertThat(guest.call(FuseOpcode.OPENDIR, link, bytes(8), 16).error())
+                    .isEqualTo(-Errno.ENOTDIR);
             assertThat(guest.create(ROOT, name, FileIo.O_RDWR | FileIo.O_TRUNC).error())
                     .isEqualTo(-Errno.ENXIO);
-            int all = Fuse.FATTR_MODE | Fuse.FATTR_SIZE;
-            for (int valid : new int[] {all, Fuse.FATTR_SIZE, Fuse.FATTR_MODE}) {
-                ByteBuffer set = bytes(Fuse.SetattrIn.BYTES).putInt(0, valid).putInt(Fuse.SetattrIn.MODE, 0777);
-                assertThat(guest.call(Fuse.OP_SETATTR, link, set, Fuse.AttrOut.BYTES)
+            int all = FuseFlag.FATTR_MODE | FuseFlag.FATTR_SIZE;
+            for (int valid : new int[] {all, FuseFlag.FATTR_SIZE, FuseFlag.FATTR_MODE}) {
+                ByteBuffer set = bytes(FuseAttribute.SetattrIn.BYTES)
+                        .putInt(0, valid)
+                        .putInt(FuseAttribute.SetattrIn.MODE, 0777);
+                assertThat(guest.call(FuseOpcode.SETATTR, link, set, FuseAttribute.AttrOut.BYTES)
                                 .error())
                         .isNegative();
             }
-            ByteBuffer chown = bytes(Fuse.SetattrIn.BYTES)
-                    .putInt(0, Fuse.FATTR_UID | Fuse.FATTR_ATIME)
-                    .putInt(Fuse.SetattrIn.UID, 12345);
-            guest.call(Fuse.OP_SETATTR, link, chown, Fuse.AttrOut.BYTES).ok();
+            ByteBuffer chown = bytes(FuseAttribute.SetattrIn.BYTES)
+                    .putInt(0, FuseFlag.FATTR_UID | FuseFlag.FATTR_ATIME)
+                    .putInt(FuseAttribute.SetattrIn.UID, 12345);
+            guest.call(FuseOpcode.SETATTR, link, chown, FuseAttribute.AttrOut.BYTES)
+                    .ok();
             ByteBuffer xattr = with(bytes(8).putInt(0, 1), "trusted.x", "1");
-            FuseClient.Reply _ = guest.call(Fuse.OP_SETXATTR, link, xattr, 0);
-            ByteBuffer hard = with(bytes(Fuse.LinkIn.BYTES).putLong(0, link), "hard");
-            assertThat(guest.call(Fuse.OP_LINK, ROOT, hard, Fuse.EntryOut.BYTES).nodeId())
+            FuseClient.Reply _ = guest.call(FuseOpcode.SETXATTR, link, xattr, 0);
+            ByteBuffer hard = with(bytes(FuseName.LinkIn.BYTES).putLong(0, link), "hard");
+            assertThat(guest.call(FuseOpcode.LINK, ROOT, hard, FuseAttribute.EntryOut.BYTES)
+                            .nodeId())
                     .isEqualTo(link);
             assertThat(Files.isSymbolicLink(export.resolve("hard"))).isTrue();
         }
@@ -171,20 +179,20 @@ class FsEscapeTest {
     void aFolderThatIsMovedAwayUnderTheGuestLeadsNowhere() throws Exception {
         try (FuseClient guest = client()) {
             long sub = guest.lookup(ROOT, "sub").nodeId();
-            long handle = guest.call(Fuse.OP_OPENDIR, sub, bytes(8), 16).ok().getLong(0);
+            long handle = guest.call(FuseOpcode.OPENDIR, sub, bytes(8), 16).ok().getLong(0);
             // The host itself moves it out of the export; the guest keeps what it had and gets no further up.
             Files.move(export.resolve("sub"), folder.resolve("outside/sub"));
             for (String name : List.of("..", "../secret", "secret")) {
                 assertThat(guest.lookup(sub, name).error()).isNegative();
             }
-            assertThat(guest.call(Fuse.OP_READDIRPLUS, sub, FuseClient.readIn(handle, 0, 4096), 4096)
+            assertThat(guest.call(FuseOpcode.READDIRPLUS, sub, FuseClient.readIn(handle, 0, 4096), 4096)
                             .text())
                     .doesNotContain("secret");
             Files.move(folder.resolve("outside/sub"), export.resolve("sub"));
             // The guest moves it while it is open.
             long other = guest.mkdir(ROOT, "other").nodeId();
-            ByteBuffer move = with(bytes(Fuse.RenameIn.BYTES).putLong(0, other), "sub", "deep");
-            guest.call(Fuse.OP_RENAME, ROOT, move, 0).ok();
+            ByteBuffer move = with(bytes(FuseName.RenameIn.BYTES).putLong(0, other), "sub", "deep");
+            guest.call(FuseOpcode.RENAME, ROOT, move, 0).ok();
             assertThat(guest.lookup(sub, "..").error()).isEqualTo(-Errno.EINVAL);
             guest.lookup(sub, "inside").ok();
         }
@@ -198,15 +206,15 @@ class FsEscapeTest {
             FuseClient.Reply created = guest.create(ROOT, "own", FileIo.O_RDWR);
             long handle = FuseClient.createdHandle(created);
             long folderHandle =
-                    guest.call(Fuse.OP_OPENDIR, sub, bytes(8), 16).ok().getLong(0);
+                    guest.call(FuseOpcode.OPENDIR, sub, bytes(8), 16).ok().getLong(0);
             guest.forget(sub, 1);
             long[] nodes = {0, sub, sub + 1, 2, 77, -1, Long.MIN_VALUE, Long.MAX_VALUE, 0xffff_ffffL, 1L << 32 | 1};
             for (long node : nodes) {
                 assertThat(guest.lookup(node, "inside").error()).isEqualTo(-Errno.ESTALE);
                 assertThat(guest.open(node, 0).error()).isEqualTo(-Errno.ESTALE);
                 assertThat(guest.mkdir(node, "x").error()).isEqualTo(-Errno.ESTALE);
-                ByteBuffer link = with(bytes(Fuse.LinkIn.BYTES).putLong(0, node), "x");
-                assertThat(guest.call(Fuse.OP_LINK, ROOT, link, Fuse.EntryOut.BYTES)
+                ByteBuffer link = with(bytes(FuseName.LinkIn.BYTES).putLong(0, node), "x");
+                assertThat(guest.call(FuseOpcode.LINK, ROOT, link, FuseAttribute.EntryOut.BYTES)
                                 .error())
                         .isEqualTo(-Errno.ESTALE);
                 guest.forget(node, 5);
@@ -214,9 +222,10 @@ class FsEscapeTest {
             for (long wrong : new long[] {0, folderHandle, handle + 1, -1, 12, Long.MAX_VALUE, 1L << 40}) {
                 assertThat(guest.read(ROOT, wrong, 0, 100).error()).isEqualTo(-Errno.EBADF);
                 assertThat(guest.write(ROOT, wrong, 0, "x").error()).isEqualTo(-Errno.EBADF);
-                assertThat(guest.release(Fuse.OP_RELEASE, ROOT, wrong).error()).isEqualTo(-Errno.EBADF);
+                assertThat(guest.release(FuseOpcode.RELEASE, ROOT, wrong).error())
+                        .isEqualTo(-Errno.EBADF);
             }
-            assertThat(guest.call(Fuse.OP_READDIR, ROOT, FuseClient.readIn(handle, 0, 4096), 4096)
+            assertThat(guest.call(FuseOpcode.READDIR, ROOT, FuseClient.readIn(handle, 0, 4096), 4096)
                             .error())
                     .isEqualTo(-Errno.EBADF);
         }
@@ -227,14 +236,15 @@ class FsEscapeTest {
     void deviceFilesAreNeitherMadeNorOpened() throws Exception {
         try (FuseClient guest = client()) {
             for (int mode : new int[] {FolderIo.S_IFBLK | 0666, FolderIo.S_IFCHR | 0666}) {
-                ByteBuffer node = with(bytes(Fuse.MknodIn.BYTES).putInt(0, mode).putInt(4, 0x103), "dev");
-                assertThat(guest.call(Fuse.OP_MKNOD, ROOT, node, Fuse.EntryOut.BYTES)
+                ByteBuffer node =
+                        with(bytes(FuseName.MknodIn.BYTES).putInt(0, mode).putInt(4, 0x103), "dev");
+                assertThat(guest.call(FuseOpcode.MKNOD, ROOT, node, FuseAttribute.EntryOut.BYTES)
                                 .error())
                         .isEqualTo(-Errno.EPERM);
             }
-            ByteBuffer pipe = with(bytes(Fuse.MknodIn.BYTES).putInt(0, FolderIo.S_IFIFO | 0600), "pipe");
-            long node =
-                    guest.call(Fuse.OP_MKNOD, ROOT, pipe, Fuse.EntryOut.BYTES).nodeId();
+            ByteBuffer pipe = with(bytes(FuseName.MknodIn.BYTES).putInt(0, FolderIo.S_IFIFO | 0600), "pipe");
+            long node = guest.call(FuseOpcode.MKNOD, ROOT, pipe, FuseAttribute.EntryOut.BYTES)
+                    .nodeId();
             // Would wait for a writer without end.
             assertThat(guest.open(node, FileIo.O_RDONLY).error()).isEqualTo(-Errno.ENXIO);
             assertThat(guest.create(ROOT, "pipe", FileIo.O_RDONLY).error()).isEqualTo(-Errno.ENXIO);
@@ -280,7 +290,7 @@ class FsEscapeTest {
     private static void started(Random random, MemorySegment readable) {
         if (random.nextInt(10) == 0 && readable.byteSize() >= Fuse.InHeader.BYTES + Fuse.InitIn.BYTES) {
             readable.fill((byte) 0);
-            readable.set(FsThread.LE_INT, Fuse.InHeader.OPCODE, Fuse.OP_INIT);
+            readable.set(FsThread.LE_INT, Fuse.InHeader.OPCODE, FuseOpcode.INIT);
             readable.set(FsThread.LE_INT, Fuse.InHeader.BYTES, 7);
             readable.set(FsThread.LE_INT, Fuse.InHeader.BYTES + 4, 41);
             readable.set(FsThread.LE_INT, Fuse.InHeader.BYTES + Fuse.InitIn.FLAGS, -1);

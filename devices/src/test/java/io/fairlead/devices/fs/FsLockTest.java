@@ -29,7 +29,7 @@ class FsLockTest {
     Path folder;
 
     private static int set(FuseClient guest, long handle, long owner, long start, long end, int type) {
-        return guest.call(Fuse.OP_SETLK, ROOT, lock(handle, owner, start, end, type, 0), 0)
+        return guest.call(FuseOpcode.SETLK, ROOT, lock(handle, owner, start, end, type, 0), 0)
                 .error();
     }
 
@@ -47,9 +47,9 @@ class FsLockTest {
             assertThat(set(guest, handle, 2, 39, 39, WRITE)).isEqualTo(-Errno.EAGAIN);
             assertThat(set(guest, handle, 2, 60, 60, WRITE)).isEqualTo(-Errno.EAGAIN);
             FuseClient.Reply found = guest.call(
-                            Fuse.OP_GETLK, ROOT, lock(handle, 3, 0, MAX, WRITE, 0), Fuse.FileLock.BYTES)
+                            FuseOpcode.GETLK, ROOT, lock(handle, 3, 0, MAX, WRITE, 0), FuseFile.FileLock.BYTES)
                     .ok();
-            assertThat(found.getInt(Fuse.FileLock.PID)).isIn(1, 2);
+            assertThat(found.getInt(FuseFile.FileLock.PID)).isIn(1, 2);
             assertThat(set(guest, handle, 1, 10, 5, WRITE)).isEqualTo(-Errno.EINVAL);
             assertThat(set(guest, handle, 1, 0, 5, 9)).isEqualTo(-Errno.EINVAL);
             // The host sees them, too.
@@ -58,9 +58,9 @@ class FsLockTest {
                 assertThat(host.tryLock(52, 3, false)).isNotNull();
             }
             guest.call(
-                            Fuse.OP_FLUSH,
+                            FuseOpcode.FLUSH,
                             created.nodeId(),
-                            bytes(Fuse.FlushIn.BYTES).putLong(0, handle).putLong(16, 1),
+                            bytes(FuseFile.FlushIn.BYTES).putLong(0, handle).putLong(16, 1),
                             0)
                     .ok();
             assertThat(set(guest, handle, 2, 0, 44, WRITE)).isZero();
@@ -74,10 +74,10 @@ class FsLockTest {
             FuseClient.Reply created = guest.create(ROOT, "file", FileIo.O_RDWR);
             long handle = FuseClient.createdHandle(created);
             assertThat(set(guest, handle, 1, 0, MAX, WRITE)).isZero();
-            long _ = guest.send(FuseClient.REQUESTS, 1, Fuse.OP_SETLKW, ROOT, lock(handle, 2, 0, MAX, WRITE, 0), 0);
+            long _ = guest.send(FuseClient.REQUESTS, 1, FuseOpcode.SETLKW, ROOT, lock(handle, 2, 0, MAX, WRITE, 0), 0);
             // Others go on meanwhile.
             assertThat(guest.write(ROOT, handle, 0, "while one waits").error()).isZero();
-            long _ = guest.send(FuseClient.REQUESTS, 2, Fuse.OP_SETLK, ROOT, lock(handle, 1, 0, MAX, UNLOCK, 0), 0);
+            long _ = guest.send(FuseClient.REQUESTS, 2, FuseOpcode.SETLK, ROOT, lock(handle, 1, 0, MAX, UNLOCK, 0), 0);
             assertThat(guest.reply(FuseClient.REQUESTS, 2).error()).isZero();
             assertThat(guest.reply(FuseClient.REQUESTS, 1).error()).isZero();
             assertThat(set(guest, handle, 1, 0, 0, READ)).isEqualTo(-Errno.EAGAIN);
@@ -95,11 +95,11 @@ class FsLockTest {
                     .as("held by the host")
                     .isEqualTo(-Errno.EAGAIN);
             long unique =
-                    guest.send(FuseClient.REQUESTS, 1, Fuse.OP_SETLKW, ROOT, lock(handle, 2, 0, MAX, WRITE, 0), 0);
+                    guest.send(FuseClient.REQUESTS, 1, FuseOpcode.SETLKW, ROOT, lock(handle, 2, 0, MAX, WRITE, 0), 0);
             await().until(() -> {
                 guest.tell(
                         FuseClient.HIPRIO,
-                        Fuse.OP_INTERRUPT,
+                        FuseOpcode.INTERRUPT,
                         0,
                         bytes(Fuse.InterruptIn.BYTES).putLong(0, unique));
                 return guest.guest.queue(FuseClient.REQUESTS).hasUsed();
@@ -116,7 +116,7 @@ class FsLockTest {
             FuseClient.Reply created = guest.create(ROOT, "file", FileIo.O_RDWR);
             long handle = FuseClient.createdHandle(created);
             assertThat(set(guest, handle, 1, 0, MAX, WRITE)).isZero();
-            long _ = guest.send(FuseClient.REQUESTS, 1, Fuse.OP_SETLKW, ROOT, lock(handle, 2, 0, MAX, WRITE, 0), 0);
+            long _ = guest.send(FuseClient.REQUESTS, 1, FuseOpcode.SETLKW, ROOT, lock(handle, 2, 0, MAX, WRITE, 0), 0);
             assertThat(guest.write(ROOT, handle, 0, "x").error()).isZero();
             for (int i = 0; i < 3; i++) {
                 guest.device.suspend();
@@ -127,11 +127,11 @@ class FsLockTest {
             }
             restart(guest);
             assertThat(guest.write(ROOT, handle, 0, "z").error()).isZero();
-            long _ = guest.send(FuseClient.REQUESTS, 2, Fuse.OP_SETLK, ROOT, lock(handle, 1, 0, MAX, UNLOCK, 0), 0);
+            long _ = guest.send(FuseClient.REQUESTS, 2, FuseOpcode.SETLK, ROOT, lock(handle, 1, 0, MAX, UNLOCK, 0), 0);
             assertThat(guest.reply(FuseClient.REQUESTS, 2).error()).isZero();
             assertThat(guest.reply(FuseClient.REQUESTS, 1).error()).isZero();
             // A reset answers nothing and leaves nothing.
-            long _ = guest.send(FuseClient.REQUESTS, 1, Fuse.OP_SETLKW, ROOT, lock(handle, 1, 0, MAX, WRITE, 0), 0);
+            long _ = guest.send(FuseClient.REQUESTS, 1, FuseOpcode.SETLKW, ROOT, lock(handle, 1, 0, MAX, WRITE, 0), 0);
             guest.device.reset();
             guest.guest.start(Feature.VERSION_1);
             guest.init(-1).ok();
@@ -164,13 +164,13 @@ class FsLockTest {
             long two = guest.open(file, FileIo.O_RDWR).ok().getLong(0);
             assertThat(flock(guest, one, WRITE)).isZero();
             assertThat(flock(guest, two, READ)).isEqualTo(-Errno.EAGAIN);
-            guest.release(Fuse.OP_RELEASE, file, one).ok();
+            guest.release(FuseOpcode.RELEASE, file, one).ok();
             assertThat(flock(guest, two, READ)).isZero();
         }
     }
 
     private static int flock(FuseClient guest, long handle, int type) {
-        return guest.call(Fuse.OP_SETLK, ROOT, lock(handle, 7, 0, MAX, type, Fuse.F_LK_FLOCK), 0)
+        return guest.call(FuseOpcode.SETLK, ROOT, lock(handle, 7, 0, MAX, type, FuseFlag.F_LK_FLOCK), 0)
                 .error();
     }
 }

@@ -37,13 +37,14 @@ class FsManyFilesTest {
     }
 
     private static int status(FuseClient guest, long node) {
-        return guest.call(Fuse.OP_GETATTR, node, bytes(16), Fuse.AttrOut.BYTES).error();
+        return guest.call(FuseOpcode.GETATTR, node, bytes(16), FuseAttribute.AttrOut.BYTES)
+                .error();
     }
 
     private static long inode(FuseClient guest, long node) {
-        return guest.call(Fuse.OP_GETATTR, node, bytes(16), Fuse.AttrOut.BYTES)
+        return guest.call(FuseOpcode.GETATTR, node, bytes(16), FuseAttribute.AttrOut.BYTES)
                 .ok()
-                .getLong(Fuse.AttrOut.ATTR + Fuse.Attr.INO);
+                .getLong(FuseAttribute.AttrOut.ATTR + FuseAttribute.Attr.INO);
     }
 
     /** Has other files take all descriptors. */
@@ -79,7 +80,7 @@ class FsManyFilesTest {
             for (int i = 0; i < count; i++) {
                 FuseClient.Reply created = guest.create(folders[i % 100], "f" + i, FileIo.O_RDWR);
                 numbers.put("f" + i, created.nodeId());
-                guest.release(Fuse.OP_RELEASE, created.nodeId(), FuseClient.createdHandle(created))
+                guest.release(FuseOpcode.RELEASE, created.nodeId(), FuseClient.createdHandle(created))
                         .ok();
                 assertThat(Fd.openCount() - own).isLessThan(most + 50);
             }
@@ -96,11 +97,12 @@ class FsManyFilesTest {
             }
             assertThat(Fd.openCount() - own).isLessThan(most + 50);
             for (int i = 0; i < count; i++) {
-                guest.call(Fuse.OP_UNLINK, folders[i % 100], names("f" + i), 0).ok();
+                guest.call(FuseOpcode.UNLINK, folders[i % 100], names("f" + i), 0)
+                        .ok();
                 guest.forget(numbers.get("f" + i), 1000);
             }
             for (int i = 0; i < folders.length; i++) {
-                guest.call(Fuse.OP_RMDIR, ROOT, names("d" + i), 0).ok();
+                guest.call(FuseOpcode.RMDIR, ROOT, names("d" + i), 0).ok();
             }
         }
         assertThat(Fd.openCount()).isEqualTo(before);
@@ -108,30 +110,31 @@ class FsManyFilesTest {
 
     /** Lists a folder with attributes; every entry must have the number that it was given before. */
     private static int list(FuseClient guest, long node, Map<String, Long> numbers) {
-        long handle = guest.call(Fuse.OP_OPENDIR, node, bytes(8), 16).ok().getLong(0);
+        long handle = guest.call(FuseOpcode.OPENDIR, node, bytes(8), 16).ok().getLong(0);
         int found = 0;
         for (long position = 0; ; ) {
             ByteBuffer entries = guest.call(
-                            Fuse.OP_READDIRPLUS, node, FuseClient.readIn(handle, position, 65536), 65536)
+                            FuseOpcode.READDIRPLUS, node, FuseClient.readIn(handle, position, 65536), 65536)
                     .ok()
                     .body();
             if (entries.remaining() == 0) {
                 break;
             }
             for (int at = 0; at < entries.limit(); ) {
-                int head = at + Fuse.EntryOut.BYTES;
-                byte[] name = new byte[entries.getInt(head + Fuse.Dirent.NAMELEN)];
-                entries.get(head + Fuse.Dirent.BYTES, name);
-                position = entries.getLong(head + Fuse.Dirent.OFF);
-                at = head + ((Fuse.Dirent.BYTES + name.length + 7) & ~7);
+                int head = at + FuseAttribute.EntryOut.BYTES;
+                byte[] name = new byte[entries.getInt(head + FuseName.Dirent.NAMELEN)];
+                entries.get(head + FuseName.Dirent.BYTES, name);
+                position = entries.getLong(head + FuseName.Dirent.OFF);
+                at = head + ((FuseName.Dirent.BYTES + name.length + 7) & ~7);
                 Long number = numbers.get(new String(name, StandardCharsets.US_ASCII));
                 if (number != null) {
-                    assertThat(entries.getLong(head - Fuse.EntryOut.BYTES)).isEqualTo(number);
+                    assertThat(entries.getLong(head - FuseAttribute.EntryOut.BYTES))
+                            .isEqualTo(number);
                     found++;
                 }
             }
         }
-        guest.release(Fuse.OP_RELEASEDIR, node, handle).ok();
+        guest.release(FuseOpcode.RELEASEDIR, node, handle).ok();
         return found;
     }
 
@@ -146,21 +149,23 @@ class FsManyFilesTest {
             long number = inode(guest, file);
             evict(guest);
             assertThat(inode(guest, file)).isEqualTo(number);
-            ByteBuffer rename = with(bytes(Fuse.RenameIn.BYTES).putLong(0, ROOT), "two", "moved");
-            guest.call(Fuse.OP_RENAME, one, rename, 0).ok();
+            ByteBuffer rename = with(bytes(FuseName.RenameIn.BYTES).putLong(0, ROOT), "two", "moved");
+            guest.call(FuseOpcode.RENAME, one, rename, 0).ok();
             evict(guest);
             assertThat(inode(guest, file)).isEqualTo(number);
             long other = guest.create(ROOT, "other", FileIo.O_RDWR).nodeId();
             long otherNumber = inode(guest, other);
             ByteBuffer exchange = with(
-                    bytes(Fuse.Rename2In.BYTES).putLong(0, two).putInt(8, FolderIo.RENAME_EXCHANGE), "other", "file");
-            guest.call(Fuse.OP_RENAME2, ROOT, exchange, 0).ok();
+                    bytes(FuseName.Rename2In.BYTES).putLong(0, two).putInt(8, FolderIo.RENAME_EXCHANGE),
+                    "other",
+                    "file");
+            guest.call(FuseOpcode.RENAME2, ROOT, exchange, 0).ok();
             evict(guest);
             assertThat(inode(guest, file)).isEqualTo(number);
             assertThat(inode(guest, other)).isEqualTo(otherNumber);
-            ByteBuffer link = with(bytes(Fuse.LinkIn.BYTES).putLong(0, file), "linked");
-            guest.call(Fuse.OP_LINK, one, link, Fuse.EntryOut.BYTES).ok();
-            guest.call(Fuse.OP_UNLINK, ROOT, names("other"), 0).ok();
+            ByteBuffer link = with(bytes(FuseName.LinkIn.BYTES).putLong(0, file), "linked");
+            guest.call(FuseOpcode.LINK, one, link, FuseAttribute.EntryOut.BYTES).ok();
+            guest.call(FuseOpcode.UNLINK, ROOT, names("other"), 0).ok();
             evict(guest);
             assertThat(inode(guest, file)).isEqualTo(number);
         }
@@ -175,7 +180,7 @@ class FsManyFilesTest {
             long file = created.nodeId();
             long handle = FuseClient.createdHandle(created);
             guest.create(ROOT, "host", FileIo.O_RDWR).ok();
-            guest.call(Fuse.OP_UNLINK, ROOT, names("file"), 0).ok();
+            guest.call(FuseOpcode.UNLINK, ROOT, names("file"), 0).ok();
             evict(guest);
             assertThat(status(guest, file)).isZero();
             guest.open(file, FileIo.O_RDWR).ok();
@@ -183,7 +188,7 @@ class FsManyFilesTest {
             Files.delete(folder.resolve("host"));
             evict(guest);
             assertThat(status(guest, hosts)).isZero();
-            guest.release(Fuse.OP_RELEASE, file, handle).ok();
+            guest.release(FuseOpcode.RELEASE, file, handle).ok();
         }
     }
 

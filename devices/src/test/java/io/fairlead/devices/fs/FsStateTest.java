@@ -48,17 +48,21 @@ class FsStateTest {
             long file = created.nodeId();
             long handle = FuseClient.createdHandle(created);
             source.write(file, handle, 0, "written before").ok();
-            long dir = source.call(Fuse.OP_OPENDIR, sub, bytes(8), 16).ok().getLong(0);
-            assertThat(source.call(Fuse.OP_SETLK, file, lock(handle, 5, 10, 20, FileIo.F_WRLCK, 0), 0)
+            long dir = source.call(FuseOpcode.OPENDIR, sub, bytes(8), 16).ok().getLong(0);
+            assertThat(source.call(FuseOpcode.SETLK, file, lock(handle, 5, 10, 20, FileIo.F_WRLCK, 0), 0)
                             .error())
                     .isZero();
-            assertThat(source.call(Fuse.OP_SETLK, file, lock(handle, 5, 0, MAX, FileIo.F_WRLCK, Fuse.F_LK_FLOCK), 0)
+            assertThat(source.call(
+                                    FuseOpcode.SETLK,
+                                    file,
+                                    lock(handle, 5, 0, MAX, FileIo.F_WRLCK, FuseFlag.F_LK_FLOCK),
+                                    0)
                             .error())
                     .isZero();
             // Renamed while it is open, and a name that went without being open.
             Files.move(folder.resolve("sub/file"), folder.resolve("sub/renamed"));
             long gone = source.mkdir(ROOT, "gone").nodeId();
-            source.call(Fuse.OP_RMDIR, ROOT, names("gone"), 0).ok();
+            source.call(FuseOpcode.RMDIR, ROOT, names("gone"), 0).ok();
             source.device.suspend();
             Octets state = source.device.typeState();
             destination.device.typeState(state);
@@ -72,12 +76,12 @@ class FsStateTest {
             assertThat(destination.lookup(gone, "x").error()).isEqualTo(-Errno.ESTALE);
             assertThat(destination.mkdir(ROOT, "new").nodeId()).isNotIn(gone, file, sub);
             assertThat(destination
-                            .call(Fuse.OP_READDIR, sub, FuseClient.readIn(dir, 0, 4096), 4096)
+                            .call(FuseOpcode.READDIR, sub, FuseClient.readIn(dir, 0, 4096), 4096)
                             .text())
                     .contains("renamed");
             // The lock counts for the guest's own at once, and at the host when the source has let go.
             assertThat(destination
-                            .call(Fuse.OP_SETLK, file, lock(handle, 6, 15, 15, FileIo.F_WRLCK, 0), 0)
+                            .call(FuseOpcode.SETLK, file, lock(handle, 6, 15, 15, FileIo.F_WRLCK, 0), 0)
                             .error())
                     .isEqualTo(-Errno.EAGAIN);
             source.device.reset();
@@ -87,7 +91,7 @@ class FsStateTest {
                 assertThat(FileIo.setLock(host.raw(), FileIo.F_WRLCK, 21, 1)).isZero();
             }
             destination.forget(file, 100);
-            destination.release(Fuse.OP_RELEASE, file, handle).ok();
+            destination.release(FuseOpcode.RELEASE, file, handle).ok();
         }
         assertThat(Fd.openCount()).isEqualTo(descriptors);
     }
@@ -144,7 +148,7 @@ class FsStateTest {
             long handle = FuseClient.createdHandle(created);
             source.write(file, handle, 0, "nameless").ok();
             byte[] removed = handle("removed");
-            source.call(Fuse.OP_UNLINK, ROOT, names("removed"), 0).ok();
+            source.call(FuseOpcode.UNLINK, ROOT, names("removed"), 0).ok();
             Octets state = source.device.typeState();
             assertThatThrownBy(() -> withoutHandles.device.typeState(state))
                     .isInstanceOf(StateMismatchException.class)
@@ -153,9 +157,9 @@ class FsStateTest {
             destination.guest.start(Feature.VERSION_1);
             assertThat(destination.read(file, handle, 0, 100).text()).isEqualTo("nameless");
             assertThat(destination
-                            .call(Fuse.OP_GETATTR, file, bytes(16), Fuse.AttrOut.BYTES)
+                            .call(FuseOpcode.GETATTR, file, bytes(16), FuseAttribute.AttrOut.BYTES)
                             .ok()
-                            .getInt(Fuse.AttrOut.ATTR + Fuse.Attr.NLINK))
+                            .getInt(FuseAttribute.AttrOut.ATTR + FuseAttribute.Attr.NLINK))
                     .isZero();
             // The handle of a file that has a name is none of those that a state may bring.
             byte[] forged = replaced(state.toArray(), removed, handle("kept"));
@@ -190,7 +194,7 @@ class FsStateTest {
                 FuseClient destination = client()) {
             long file = source.lookup(ROOT, "a").nodeId();
             long handle = source.open(file, FileIo.O_RDWR).ok().getLong(0);
-            source.call(Fuse.OP_SETLK, file, lock(handle, 5, 10, 20, FileIo.F_WRLCK, 0), 0)
+            source.call(FuseOpcode.SETLK, file, lock(handle, 5, 10, 20, FileIo.F_WRLCK, 0), 0)
                     .ok();
             byte[] state = source.device.typeState().toArray();
             long open = Fd.openCount();

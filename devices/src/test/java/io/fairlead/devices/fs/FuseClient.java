@@ -51,7 +51,7 @@ final class FuseClient implements AutoCloseable {
 
         /** The file's number, of an answer that begins with an entry. */
         long nodeId() {
-            return ok().getLong(Fuse.EntryOut.NODEID);
+            return ok().getLong(FuseAttribute.EntryOut.NODEID);
         }
 
         String text() {
@@ -87,7 +87,7 @@ final class FuseClient implements AutoCloseable {
 
     Reply init(int flags) {
         return call(
-                Fuse.OP_INIT,
+                FuseOpcode.INIT,
                 0,
                 bytes(Fuse.InitIn.BYTES)
                         .putInt(Fuse.InitIn.MAJOR, 7)
@@ -234,76 +234,76 @@ final class FuseClient implements AutoCloseable {
     // ---- requests that many tests make ----
 
     Reply lookup(long folder, String name) {
-        return call(Fuse.OP_LOOKUP, folder, names(name), Fuse.EntryOut.BYTES);
+        return call(FuseOpcode.LOOKUP, folder, names(name), FuseAttribute.EntryOut.BYTES);
     }
 
     Reply mkdir(long folder, String name) {
         return call(
-                Fuse.OP_MKDIR,
+                FuseOpcode.MKDIR,
                 folder,
-                with(bytes(Fuse.MkdirIn.BYTES).putInt(Fuse.MkdirIn.MODE, 0755), name),
-                Fuse.EntryOut.BYTES);
+                with(bytes(FuseName.MkdirIn.BYTES).putInt(FuseName.MkdirIn.MODE, 0755), name),
+                FuseAttribute.EntryOut.BYTES);
     }
 
     Reply create(long folder, String name, int flags) {
         return call(
-                Fuse.OP_CREATE,
+                FuseOpcode.CREATE,
                 folder,
                 with(
-                        bytes(Fuse.CreateIn.BYTES)
-                                .putInt(Fuse.CreateIn.FLAGS, flags)
-                                .putInt(Fuse.CreateIn.MODE, 0100644),
+                        bytes(FuseName.CreateIn.BYTES)
+                                .putInt(FuseName.CreateIn.FLAGS, flags)
+                                .putInt(FuseName.CreateIn.MODE, 0100644),
                         name),
-                Fuse.EntryOut.BYTES + Fuse.OpenOut.BYTES);
+                FuseAttribute.EntryOut.BYTES + FuseFile.OpenOut.BYTES);
     }
 
     /** The handle of a file that was created. */
     static long createdHandle(Reply reply) {
-        return reply.ok().getLong(Fuse.EntryOut.BYTES);
+        return reply.ok().getLong(FuseAttribute.EntryOut.BYTES);
     }
 
     Reply open(long node, int flags) {
-        return call(Fuse.OP_OPEN, node, bytes(Fuse.OpenIn.BYTES).putInt(0, flags), Fuse.OpenOut.BYTES);
+        return call(FuseOpcode.OPEN, node, bytes(FuseFile.OpenIn.BYTES).putInt(0, flags), FuseFile.OpenOut.BYTES);
     }
 
     Reply write(long node, long handle, long offset, String text) {
         byte[] data = text.getBytes(StandardCharsets.UTF_8);
-        ByteBuffer arguments = bytes(Fuse.WriteIn.BYTES + data.length)
-                .putLong(Fuse.WriteIn.FH, handle)
-                .putLong(Fuse.WriteIn.OFFSET, offset)
-                .putInt(Fuse.WriteIn.SIZE, data.length);
-        arguments.put(Fuse.WriteIn.BYTES, data);
-        return call(Fuse.OP_WRITE, node, arguments, Fuse.WriteOut.BYTES);
+        ByteBuffer arguments = bytes(FuseFile.WriteIn.BYTES + data.length)
+                .putLong(FuseFile.WriteIn.FH, handle)
+                .putLong(FuseFile.WriteIn.OFFSET, offset)
+                .putInt(FuseFile.WriteIn.SIZE, data.length);
+        arguments.put(FuseFile.WriteIn.BYTES, data);
+        return call(FuseOpcode.WRITE, node, arguments, FuseFile.WriteOut.BYTES);
     }
 
     Reply read(long node, long handle, long offset, int size) {
-        return call(Fuse.OP_READ, node, readIn(handle, offset, size), size);
+        return call(FuseOpcode.READ, node, readIn(handle, offset, size), size);
     }
 
     static ByteBuffer readIn(long handle, long offset, int size) {
-        return bytes(Fuse.ReadIn.BYTES)
-                .putLong(Fuse.ReadIn.FH, handle)
-                .putLong(Fuse.ReadIn.OFFSET, offset)
-                .putInt(Fuse.ReadIn.SIZE, size);
+        return bytes(FuseFile.ReadIn.BYTES)
+                .putLong(FuseFile.ReadIn.FH, handle)
+                .putLong(FuseFile.ReadIn.OFFSET, offset)
+                .putInt(FuseFile.ReadIn.SIZE, size);
     }
 
     Reply release(int opcode, long node, long handle) {
-        return call(opcode, node, bytes(Fuse.ReleaseIn.BYTES).putLong(Fuse.ReleaseIn.FH, handle), 0);
+        return call(opcode, node, bytes(FuseFile.ReleaseIn.BYTES).putLong(FuseFile.ReleaseIn.FH, handle), 0);
     }
 
     static ByteBuffer lock(long handle, long owner, long start, long end, int type, int flags) {
-        return bytes(Fuse.LkIn.BYTES)
-                .putLong(Fuse.LkIn.FH, handle)
-                .putLong(Fuse.LkIn.OWNER, owner)
-                .putLong(Fuse.LkIn.LK + Fuse.FileLock.START, start)
-                .putLong(Fuse.LkIn.LK + Fuse.FileLock.END, end)
-                .putInt(Fuse.LkIn.LK + Fuse.FileLock.TYPE, type)
-                .putInt(Fuse.LkIn.LK + Fuse.FileLock.PID, (int) owner)
-                .putInt(Fuse.LkIn.LK_FLAGS, flags);
+        return bytes(FuseFile.LkIn.BYTES)
+                .putLong(FuseFile.LkIn.FH, handle)
+                .putLong(FuseFile.LkIn.OWNER, owner)
+                .putLong(FuseFile.LkIn.LK + FuseFile.FileLock.START, start)
+                .putLong(FuseFile.LkIn.LK + FuseFile.FileLock.END, end)
+                .putInt(FuseFile.LkIn.LK + FuseFile.FileLock.TYPE, type)
+                .putInt(FuseFile.LkIn.LK + FuseFile.FileLock.PID, (int) owner)
+                .putInt(FuseFile.LkIn.LK_FLAGS, flags);
     }
 
     void forget(long node, long count) {
-        tell(HIPRIO, Fuse.OP_FORGET, node, bytes(Fuse.ForgetIn.BYTES).putLong(0, count));
+        tell(HIPRIO, FuseOpcode.FORGET, node, bytes(Fuse.ForgetIn.BYTES).putLong(0, count));
     }
 
     @Override
