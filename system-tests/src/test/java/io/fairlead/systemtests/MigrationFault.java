@@ -2,7 +2,6 @@ package io.fairlead.systemtests;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.fairlead.cli.host.ControlClient;
 import io.fairlead.qemu.Qmp;
 import io.fairlead.systemtests.FaultTable.Instant;
 import io.fairlead.systemtests.FaultTable.Outcome;
@@ -25,8 +24,6 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
-import tools.jackson.databind.node.ObjectNode;
 
 /**
  * Two nodes and a guest that reads and writes its disk and compares all the time, of which something breaks while the guest
@@ -43,8 +40,6 @@ final class MigrationFault implements AutoCloseable {
 
     /** So slow that memory is still on its way when it happens. */
     private static final String SLOW_BYTES_PER_SECOND = "2000000";
-
-    private static final JsonMapper JSON = new JsonMapper();
 
     private static final String JOB =
             TwoNodes.READS.replace("emit '{\"at\":\"busy\"}'\nreceive >/dev/null\n", """
@@ -240,7 +235,7 @@ final class MigrationFault implements AutoCloseable {
     /** Waits until neither node is at it any more; never does the guest run at both. */
     private Place settle(Guest source, Guest destination) throws Exception {
         long end = System.nanoTime() + LIMIT_NANOS;
-        while (isBusy(nodes.a) || isBusy(nodes.b)) {
+        while (TwoNodes.isBusy(nodes.a) || TwoNodes.isBusy(nodes.b)) {
             assertNotBoth(source, destination);
             assertThat(System.nanoTime()).as("a node is still at it").isLessThan(end);
             Thread.sleep(20);
@@ -250,19 +245,6 @@ final class MigrationFault implements AutoCloseable {
             return Place.DESTINATION;
         }
         return isRunning(source) ? Place.SOURCE : Place.NOWHERE;
-    }
-
-    private static boolean isBusy(TwoNodes.Host host) throws IOException {
-        ObjectNode ask = JSON.createObjectNode().put("command", "status");
-        StringBuilder busy = new StringBuilder();
-        try (ControlClient client = new ControlClient(host.control())) {
-            JsonNode _ = client.execute(
-                    ask,
-                    line -> line.path("status")
-                            .path("machines")
-                            .forEach(machine -> busy.append(machine.path("busy").asString(""))));
-        }
-        return !busy.isEmpty();
     }
 
     private static void assertNotBoth(Guest source, Guest destination) {

@@ -1,5 +1,6 @@
 package io.fairlead.systemtests;
 
+import io.fairlead.cli.host.ControlClient;
 import io.fairlead.node.tls.CertificateAuthority;
 import io.fairlead.qemu.VhostUserDevice;
 import io.fairlead.testbed.DeviceWrittenReads;
@@ -24,6 +25,7 @@ import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * Two hosts on one: a node process each, a device of which both serve the same thing, and a guest that uses it all the
@@ -361,6 +363,20 @@ final class TwoNodes implements AutoCloseable {
                 "--json"));
         words.addAll(List.of(more));
         return command(words.toArray(String[]::new));
+    }
+
+    /** Whether a node is at a migration of its machine. */
+    static boolean isBusy(Host host) throws IOException {
+        ObjectNode ask = JSON.createObjectNode().put("command", "status");
+        StringBuilder busy = new StringBuilder();
+        try (ControlClient client = new ControlClient(host.control())) {
+            JsonNode _ = client.execute(
+                    ask,
+                    line -> line.path("status")
+                            .path("machines")
+                            .forEach(machine -> busy.append(machine.path("busy").asString(""))));
+        }
+        return !busy.isEmpty();
     }
 
     /** A command that runs. */
