@@ -64,7 +64,7 @@ public final class Self {
         return timespec.get(JAVA_LONG, 0) * 1_000_000_000 + timespec.get(JAVA_LONG, Long.BYTES);
     }
 
-    private static long limit(int resource) {
+    static long limit(int resource) {
         MemorySegment rlimit = Libc.scratch();
         expectSuccess(Libc.getrlimit(resource, rlimit.address()), "getrlimit");
         long current = rlimit.get(JAVA_LONG, 0);

@@ -87,6 +87,14 @@ public final class ThreadIdentity {
         return (int) Libc.syscall(SYS_CAPSET, data.address(), data.address() + EFFECTIVE, 0, 0, 0, 0);
     }
 
+    /** Whether the thread has a capability now. */
+    static boolean has(int capability) {
+        MemorySegment data = Libc.scratch().asSlice(0, 32).fill((byte) 0);
+        data.set(JAVA_INT, 0, LINUX_CAPABILITY_VERSION_3);
+        int result = (int) Libc.syscall(SYS_CAPGET, data.address(), data.address() + EFFECTIVE, 0, 0, 0, 0);
+        return result >= 0 && (data.get(JAVA_INT, EFFECTIVE) & 1 << capability) != 0;
+    }
+
     private static int setfsuid0(int uid) {
         MemorySegment errno = Libc.errno();
         try {

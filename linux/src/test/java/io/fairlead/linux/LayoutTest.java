@@ -217,6 +217,9 @@ class LayoutTest {
         addField(numbers, "open_how", "resolve", 16);
         numbers.put("SYS_capget", (long) ThreadIdentity.SYS_CAPGET);
         numbers.put("SYS_capset", (long) ThreadIdentity.SYS_CAPSET);
+        numbers.put("SYS_sched_setscheduler", (long) CompilerThreads.SYS_SCHED_SETSCHEDULER);
+        numbers.put("SYS_sched_getscheduler", (long) CompilerThreads.SYS_SCHED_GETSCHEDULER);
+        numbers.put("RLIMIT_NICE", (long) CompilerThreads.RLIMIT_NICE);
         numbers.put("_LINUX_CAPABILITY_VERSION_3", (long) ThreadIdentity.LINUX_CAPABILITY_VERSION_3);
         numbers.put("sizeof(struct statx)", (long) FolderIo.STATX_BYTES);
         numbers.put("STATX_BASIC_STATS", (long) FolderIo.STATX_BASIC_STATS);

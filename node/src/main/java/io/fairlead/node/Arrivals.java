@@ -1,6 +1,7 @@
 package io.fairlead.node;
 
 import io.fairlead.linux.BootId;
+import io.fairlead.linux.CompilerThreads;
 import io.fairlead.node.channel.Message;
 import io.fairlead.node.channel.NodeChannel;
 import io.fairlead.node.channel.RequestHandler;
@@ -243,6 +244,8 @@ final class Arrivals implements RequestHandler {
         }
         arrivals.put(id, arrival);
         replugWhenRunning(arrival);
+        CompilerThreads.Quiet quiet = CompilerThreads.quiet();
+        var _ = arrival.migration().decided().thenRun(quiet::close);
         var _ = arrival.ended().thenRun(() -> locks.give(machine.name()));
         if (!channel.isOpen()) {
             arrival.migration().channelEnded(new IOException("it was closed at once"));

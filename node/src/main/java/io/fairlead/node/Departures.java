@@ -1,6 +1,7 @@
 package io.fairlead.node;
 
 import io.fairlead.linux.BootId;
+import io.fairlead.linux.CompilerThreads;
 import io.fairlead.node.channel.Hello;
 import io.fairlead.node.channel.Message;
 import io.fairlead.node.channel.Peer;
@@ -147,7 +148,10 @@ final class Departures implements AutoCloseable {
             AtomicReference<Phase> ended = new AtomicReference<>();
             Thread progress = Thread.ofVirtual().start(() -> showProgress(side, watcher, ended));
             try {
-                MigrationReport report = migration.run(peer, link.host(), check.moving(here), check.mayFreeze());
+                MigrationReport report;
+                try (CompilerThreads.Quiet _ = CompilerThreads.quiet()) {
+                    report = migration.run(peer, link.host(), check.moving(here), check.mayFreeze());
+                }
                 return report.withAway(away(report, replugging, link));
             } finally {
                 ended.set(Phase.COMMIT);

@@ -13,6 +13,10 @@ final class RingGate {
         held = true;
     }
 
+    synchronized boolean isHeld() {
+        return held;
+    }
+
     synchronized void release() {
         held = false;
         notifyAll();

@@ -76,7 +76,7 @@ final class Session implements DeviceListener {
         memory = new SessionMemory(device, MAX_MEMORY_SLOTS);
         rings = new SessionRings(device, connection, memory, times);
         log = new SessionLog(device);
-        state = new SessionState(device);
+        state = new SessionState(device, gate);
     }
 
     /**

@@ -1,5 +1,6 @@
 package io.fairlead.vhostuser.server;
 
+import io.fairlead.linux.CompilerThreads;
 import io.fairlead.vdpa.SharedDirtyLog;
 import io.fairlead.vdpa.VdpaDevice;
 import java.io.IOException;
@@ -17,6 +18,7 @@ final class SessionLog {
     private final VdpaDevice device;
     private @Nullable SharedDirtyLog log;
     private boolean enabled;
+    private CompilerThreads.@Nullable Quiet quiet;
 
     SessionLog(VdpaDevice device) {
         this.device = device;
@@ -52,6 +54,8 @@ final class SessionLog {
                 device.dirtyLog(log);
             }
             enabled = true;
+            // Its machine is about to stand still, and what runs then has hardly ever run.
+            quiet = CompilerThreads.quiet();
         }
     }
 
@@ -65,6 +69,10 @@ final class SessionLog {
         } finally {
             enabled = false;
             log = null;
+            if (quiet != null) {
+                quiet.close();
+                quiet = null;
+            }
             close(old);
         }
     }

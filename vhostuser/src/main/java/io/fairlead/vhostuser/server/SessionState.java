@@ -8,6 +8,7 @@ import io.fairlead.vdpa.state.DeviceState;
 import io.fairlead.vhostuser.protocol.Payload;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
@@ -18,17 +19,24 @@ import org.slf4j.LoggerFactory;
  * The device's state in the client's own stream (DEVICE_STATE): taken or given while all rings are stopped, carried over a
  * pipe by a thread of its own, and taken over by the device only when the client asks how it went. Requests in flight do not
  * go this way: nobody on it can say when they have ended at the source. Only a device that cannot freeze may leave some, for
- * which it has done nothing. The session's thread; {@link #shutdown} any.
+ * which it has done nothing. While the rings are held, for a machine that nodes move, nodes hand the state on themselves,
+ * and the stream only says so. The session's thread; {@link #shutdown} any.
  */
 final class SessionState implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(SessionState.class);
 
+    /** Goes in the state's place where that is handed on beside the client's stream: what is done twice is waited for twice. */
+    private static final byte[] BESIDE = "fairlead: the state comes beside".getBytes(StandardCharsets.US_ASCII);
+
     private final VdpaDevice device;
+    private final RingGate gate;
     private volatile @Nullable StateTransfer transfer;
     private volatile boolean ended;
 
-    SessionState(VdpaDevice device) {
+    /** @param gate held while somebody else hands the state on */
+    SessionState(VdpaDevice device, RingGate gate) {
         this.device = device;
+        this.gate = gate;
     }
 
     /**
@@ -69,6 +77,9 @@ final class SessionState implements AutoCloseable {
     }
 
     private byte[] snapshot() throws IOException {
+        if (gate.isHeld()) {
+            return BESIDE;
+        }
         // Without a node nobody gave the device a number; what it stands for is the same on every host.
         UUID uuid =
                 UUID.nameUUIDFromBytes((device.deviceId() + " " + device.identity()).getBytes(StandardCharsets.UTF_8));
@@ -97,7 +108,7 @@ final class SessionState implements AutoCloseable {
         }
         try {
             byte[] loaded = finished.await();
-            if (loaded != null) {
+            if (loaded != null && !Arrays.equals(loaded, BESIDE)) {
                 DeviceState state = DeviceState.decode(loaded);
                 requireNothingInFlight(state);
                 if (!state.isFinal()) {

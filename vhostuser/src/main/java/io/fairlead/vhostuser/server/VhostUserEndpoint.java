@@ -98,7 +98,8 @@ public final class VhostUserEndpoint implements AutoCloseable {
 
     /**
      * Keeps every client from starting rings, until {@link #releaseRings}: for a machine that may run elsewhere. Rings that
-     * run go on.
+     * run go on. The caller hands the device's state on: a client that asks for it is told so and no more, and one that
+     * brings that to another device gives it nothing.
      */
     public void holdRings() {
         gate.hold();

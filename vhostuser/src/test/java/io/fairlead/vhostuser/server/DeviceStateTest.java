@@ -117,6 +117,26 @@ class DeviceStateTest {
     }
 
     @Test
+    void whileRingsAreHeldTheStateGoesBesideTheClientsStream() throws Exception {
+        try (ServedDisk disks = new ServedDisk(folder);
+                TestClient client = disks.connect()) {
+            client.negotiate(FEATURES);
+            client.send(Request.SET_CONFIG, 0, TestClient.config(WRITEBACK, 1, 0));
+            use(disks, client);
+            byte[] state = save(client);
+            disks.endpoint.holdRings();
+            byte[] beside = save(client);
+            assertThat(beside).hasSizeLessThan(64).isNotEqualTo(state);
+            disks.endpoint.releaseRings();
+            assertThat(save(client)).isEqualTo(state);
+            disks.disk.writeConfig(WRITEBACK, MemorySegment.ofArray(new byte[] {1}));
+            assertThat(load(client, beside)).isZero();
+            assertThat(writeback(client)).as("as it was given beside").isOne();
+            use(disks, client);
+        }
+    }
+
+    @Test
     void aStateGoesToTheClientAndBackToADevice() throws Exception {
         try (ServedDisk disks = new ServedDisk(folder)) {
             byte[] state;
