@@ -87,6 +87,21 @@ record PackageSet(String name, String release, boolean backports, List<String> p
     static final PackageSet VIRTIOFSD =
             new PackageSet("virtiofsd", "trixie", false, List.of("virtiofsd"), INSTALLATION_ONLY);
 
+    /** What it takes to clone and build a C program; git's parts in Perl and for the network are left out. */
+    static final PackageSet BUILD_TOOLS = new PackageSet(
+            "build-tools",
+            "trixie",
+            false,
+            List.of("git", "make", "tcc", "libc6-dev"),
+            List.of(
+                    "perl",
+                    "liberror-perl",
+                    "libcurl3t64-gnutls",
+                    "libexpat1",
+                    "libcrypt-dev",
+                    "rpcsvc-proto",
+                    "libgcc-s1"));
+
     /** DPDK's test program, with the drivers for both ends of vhost-user; its libraries name the release they belong to. */
     static final PackageSet DPDK = new PackageSet(
             "dpdk",

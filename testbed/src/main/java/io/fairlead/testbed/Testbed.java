@@ -121,6 +121,14 @@ public final class Testbed implements AutoCloseable {
         return store.get(PackageSet.VIRTIOFSD).command("usr/libexec/virtiofsd");
     }
 
+    /**
+     * A folder of unpacked packages with git, make, tcc and the C library with its headers, for guests that mount it. Shared:
+     * never write to it.
+     */
+    public ProgramRoot buildTools() throws IOException {
+        return store.get(PackageSet.BUILD_TOOLS);
+    }
+
     /** The command that starts DPDK's testpmd with the drivers net_vhost and net_virtio_user; EAL's options come next. */
     public List<String> testpmd() throws IOException {
         ProgramRoot root = store.get(PackageSet.DPDK);
