@@ -32,6 +32,13 @@ public final class QemuBinary {
         this.version = askVersion();
     }
 
+    private QemuBinary(Path path, List<String> command, Map<String, String> environment, QemuVersion version) {
+        this.path = path;
+        this.command = command;
+        this.environment = environment;
+        this.version = version;
+    }
+
     /**
      * A program that runs as it is.
      *
@@ -61,12 +68,19 @@ public final class QemuBinary {
         return new QemuBinary(root.file(PROGRAM), List.copyOf(command), environment);
     }
 
+    /** The same, started by a program that in the end replaces itself by the words that follow its own. */
+    public QemuBinary startedBy(List<String> prefix) {
+        List<String> words = new ArrayList<>(prefix);
+        words.addAll(command);
+        return new QemuBinary(path, List.copyOf(words), environment, version);
+    }
+
     /** The program's file. */
     public Path path() {
         return path;
     }
 
-    /** The start of every command line: loader, program, data folders. */
+    /** The start of every command line: what starts it, loader, program, data folders. */
     public List<String> command() {
         return command;
     }

@@ -1,14 +1,19 @@
 package io.fairlead.systemtests;
 
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
 import io.fairlead.testbed.Guest;
 import io.fairlead.testbed.GuestResult;
+import io.fairlead.testbed.NetworkNamespace;
 import io.fairlead.testbed.Progress;
 import io.fairlead.testbed.Testbed;
 import io.fairlead.testbed.blkio.BlkioLibrary;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Predicate;
+import org.opentest4j.TestAbortedException;
 import tools.jackson.databind.JsonNode;
 
 /** What all tests of this module share: the test-bed, timeouts, and where figures go. */
@@ -31,6 +36,17 @@ final class Lab {
     /** Writes a figure to the test's report. */
     static void report(String format, Object... arguments) {
         System.out.printf(format + "%n", arguments);
+    }
+
+    /** A network of its own; where this host does not let us make one, the test is skipped and says why. */
+    static NetworkNamespace network(String label) {
+        Optional<String> obstacle = NetworkNamespace.obstacle();
+        assumeTrue(obstacle.isEmpty(), () -> obstacle.orElse(""));
+        try {
+            return NetworkNamespace.create(TESTBED, label);
+        } catch (IOException e) {
+            throw new TestAbortedException("a network namespace cannot be made: " + e.getMessage(), e);
+        }
     }
 
     static BlkioLibrary blkio() throws IOException {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.fairlead.qemu.VhostUserDevice;
 import io.fairlead.testbed.GuestSpec;
 import io.fairlead.testbed.MigratingGuest;
+import io.fairlead.testbed.NetworkNamespace;
 import io.fairlead.testbed.QemuRelease;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -67,7 +68,7 @@ class NetMigrationTest {
     private static void move(QemuRelease release, int pairs, String guestAnnounces, int pings, Path folder)
             throws Exception {
         GuestSpec spec = GuestSpec.job(JOB).name("net-moves").release(release).processors(2);
-        try (NetworkNamespace network = NetworkNamespace.create("moves");
+        try (NetworkNamespace network = Lab.network("moves");
                 ServeProcess here = serve(network, folder, "here", pairs);
                 ServeProcess there = serve(network, folder, "there", pairs)) {
             bridge(network, here, there);

@@ -6,6 +6,7 @@ import io.fairlead.qemu.VhostUserDevice;
 import io.fairlead.testbed.Guest;
 import io.fairlead.testbed.GuestResult;
 import io.fairlead.testbed.GuestSpec;
+import io.fairlead.testbed.NetworkNamespace;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -36,7 +37,7 @@ class TapGuestTest {
         Path root = folder.resolve("root.img");
         Lab.TESTBED.copyRootImage(root);
         Path socket = folder.resolve("nic.sock");
-        try (NetworkNamespace network = NetworkNamespace.create("host");
+        try (NetworkNamespace network = Lab.network("host");
                 ServeProcess server = ServeProcess.startBy(
                         network.prefix(),
                         "name=nic,type=net,socket=%s,tap=tap0,mac=%s,queues=2,mtu=%d"

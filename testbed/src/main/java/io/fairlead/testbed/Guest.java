@@ -67,7 +67,7 @@ public final class Guest implements AutoCloseable {
         try {
             MachineSpec machineSpec = machineSpec(testbed, spec, folder);
             long startNanos = System.nanoTime();
-            QemuBinary qemu = testbed.qemu(spec.release);
+            QemuBinary qemu = testbed.qemu(spec.release).startedBy(spec.starter);
             Machine machine = before == null
                     ? Machine.start(qemu, machineSpec, folder)
                     : Machine.startSuccessor(qemu, machineSpec, folder, before.machine);

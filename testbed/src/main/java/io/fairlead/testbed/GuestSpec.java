@@ -46,6 +46,7 @@ public final class GuestSpec {
     Duration bootTimeout = Duration.ofMinutes(3);
     final List<VhostUserDevice> devices = new ArrayList<>();
     final List<String> arguments = new ArrayList<>();
+    List<String> starter = List.of();
 
     @Nullable
     Consumer<MachineSpec.Builder> customizer;
@@ -130,6 +131,12 @@ public final class GuestSpec {
         return this;
     }
 
+    /** QEMU is started by a program that replaces itself by what follows, as by {@link NetworkNamespace#prefix}. */
+    public GuestSpec startedBy(List<String> words) {
+        this.starter = List.copyOf(words);
+        return this;
+    }
+
     /** The machine waits for {@code cont} before its first instruction. */
     public GuestSpec startPaused() {
         this.paused = true;
@@ -166,6 +173,7 @@ public final class GuestSpec {
         copy.nodeMonitor = nodeMonitor;
         copy.heartbeats = heartbeats;
         copy.bootTimeout = bootTimeout;
+        copy.starter = starter;
         copy.arguments.addAll(arguments);
         copy.customizer = customizer;
         copy.paused = true;

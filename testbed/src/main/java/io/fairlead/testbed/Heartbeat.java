@@ -1,9 +1,11 @@
 package io.fairlead.testbed;
 
 import io.fairlead.qemu.SerialPort;
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
@@ -15,7 +17,7 @@ import java.util.Arrays;
  * milliseconds means nothing.
  *
  * <p>The job has {@link #FUNCTIONS} and calls {@code heartbeat_processor CARD} or {@code heartbeat_disk CARD DEVICE
- * SKIP_SECTORS SECTORS}; the guest has {@link GuestSpec#heartbeats} cards. Any thread.
+ * SKIP_SECTORS SECTORS} or {@code heartbeat_folder CARD FOLDER}; the guest has {@link GuestSpec#heartbeats} cards. Any thread.
  */
 public final class Heartbeat implements AutoCloseable {
     /** Shell functions that the job needs first. */
@@ -35,6 +37,21 @@ public final class Heartbeat implements AutoCloseable {
         this.stopListening = port.addListener(_ -> tick(System.nanoTime()));
     }
 
+    private Heartbeat(Process program, String beat) {
+        Thread reader = Thread.ofPlatform().daemon().name("heartbeat").start(() -> {
+            try (BufferedReader lines = program.inputReader(StandardCharsets.UTF_8)) {
+                for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                    if (line.contains(beat)) {
+                        tick(System.nanoTime());
+                    }
+                }
+            } catch (IOException e) {
+                // The program was ended.
+            }
+        });
+        this.stopListening = reader::interrupt;
+    }
+
     /**
      * A pause between two lines, in nanoseconds of {@link System#nanoTime}.
      *
@@ -50,6 +67,15 @@ public final class Heartbeat implements AutoCloseable {
     /** Listens to one of a guest's serial cards from now on, 0 for the first; also when the guest moves. */
     public static Heartbeat listen(Guest guest, int card) {
         return new Heartbeat(guest.machine().serialPort(FIRST_SERIAL_CARD + card));
+    }
+
+    /**
+     * Listens to what a program of the host writes, until it ends.
+     *
+     * @param beat what a line has in it that counts
+     */
+    public static Heartbeat listen(Process program, String beat) {
+        return new Heartbeat(program, beat);
     }
 
     /** Writes to an image what {@code heartbeat_disk} reads: blocks of one line end and zeros. */

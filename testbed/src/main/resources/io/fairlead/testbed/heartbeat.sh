@@ -1,3 +1,5 @@
+# Hearts of disks and folders run before everything else, or as heartbeat_nice says.
+
 # heartbeat_port CARD: the terminal of a serial card, 0 for the first.
 heartbeat_port() {
     for heartbeat_tty in /sys/class/tty/ttyS*; do
@@ -24,5 +26,20 @@ heartbeat_disk() {
     stty -F "$heartbeat_to" raw -echo 115200
     sh -c 'while dd if="$2" iflag=direct bs=512 skip="$3" count="$4" 2>/dev/null; do :; done | tr -d "\\0" >"$1"' \
         sh "$heartbeat_to" "$2" "$3" "$4" &
-    renice -n -18 -p $! >/dev/null
+    renice -n "${heartbeat_nice:--18}" -p $! >/dev/null
+}
+
+# heartbeat_folder CARD FOLDER: a line each time that a process has written a file there, which it made or emptied, and
+# read it back; 64 files in turn.
+heartbeat_folder() {
+    heartbeat_to=$(heartbeat_port "$1")
+    stty -F "$heartbeat_to" raw -echo 115200
+    sh -c 'exec 8>"$1"
+        cd "$2" || exit
+        n=0
+        while :; do
+            n=$(((n + 1) % 64))
+            echo "$n" >"beat.$n" && read -r beat <"beat.$n" && [ "$beat" = "$n" ] && echo >&8
+        done' sh "$heartbeat_to" "$2" &
+    renice -n "${heartbeat_nice:--18}" -p $! >/dev/null
 }

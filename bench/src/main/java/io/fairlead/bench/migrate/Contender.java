@@ -7,9 +7,11 @@ import io.fairlead.testbed.blkio.ServerProcess;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
 
 /**
  * Whose disk the guest has, at two hosts that share the image, and who moves it.
@@ -22,7 +24,7 @@ import java.util.List;
  */
 record Contender(Kind kind, Path image, List<Path> sockets, Mover mover, List<ServerProcess> daemons) {
     static final int HOSTS = 2;
-    private static final Duration START_TIMEOUT = Duration.ofMinutes(3);
+    private static final String DISK = "disk";
 
     /** How long each I/O of the slow disk takes at least. */
     static final int SLOW_MILLIS = 30;
@@ -81,14 +83,11 @@ record Contender(Kind kind, Path image, List<Path> sockets, Mover mover, List<Se
         List<ServerProcess> daemons = new ArrayList<>();
         for (int host = 0; host < HOSTS; host++) {
             Path socket = folder.resolve("host" + host + ".sock");
-            List<String> words = new ArrayList<>(options.fairlead());
-            words.addAll(List.of(
-                    "serve", "--json", "--device", "name=disk,type=blk,socket=%s,%s".formatted(escaped(socket), disk)));
-            ServerProcess process = cleanup.add(ServerProcess.start(
-                    "fairlead serve", new ProcessBuilder(words), Files.createTempFile(folder, "fairlead", ".log")));
-            process.awaitReady(written -> written.lines().anyMatch("{\"ready\":true}"::equals), START_TIMEOUT);
             sockets.add(socket);
-            daemons.add(process);
+            daemons.add(cleanup.add(FairleadCommand.serve(
+                    options.fairlead(),
+                    List.of("name=disk,type=blk,socket=%s,%s".formatted(escaped(socket), disk)),
+                    Files.createTempFile(folder, "fairlead", ".log"))));
         }
         return new Contender(Kind.FAIRLEAD, image, List.copyOf(sockets), new PlainMover(null), List.copyOf(daemons));
     }
@@ -97,8 +96,9 @@ record Contender(Kind kind, Path image, List<Path> sockets, Mover mover, List<Se
             Kind kind, MigrateBenchOptions options, Path image, Path folder, String disk, Cleanup cleanup)
             throws IOException {
         Path own = Files.createTempDirectory(folder, "nodes");
-        NodeMover mover = NodeMover.start(options.fairlead(), own, disk, cleanup);
-        return new Contender(kind, image, List.of(mover.socket(0), mover.socket(1)), mover, List.of());
+        SequencedMap<String, String> devices = new LinkedHashMap<>(Map.of(DISK, "type=blk,volume=bench," + disk));
+        NodeMover mover = NodeMover.start(options.fairlead(), own, _ -> devices, cleanup);
+        return new Contender(kind, image, List.of(mover.socket(0, DISK), mover.socket(1, DISK)), mover, List.of());
     }
 
     /**
@@ -109,7 +109,7 @@ record Contender(Kind kind, Path image, List<Path> sockets, Mover mover, List<Se
      */
     void attach(GuestSpec spec, int host, boolean isDestination) {
         if (!sockets.isEmpty()) {
-            spec.device(VhostUserDevice.blk("disk", sockets.get(host)).with("num-queues", 1));
+            spec.device(VhostUserDevice.blk(DISK, sockets.get(host)).with("num-queues", 1));
         } else if (!isDestination) {
             spec.arguments(
                     "-blockdev",

@@ -8,10 +8,12 @@ import io.fairlead.bench.Cleanup;
 import io.fairlead.bench.Machine;
 import io.fairlead.bench.RunCounter;
 import io.fairlead.bench.TemporaryFolder;
+import io.fairlead.bench.migrate.MigrateBenchOptions.Part;
 import io.fairlead.testbed.Guest;
 import io.fairlead.testbed.GuestSpec;
 import io.fairlead.testbed.Heartbeat;
 import io.fairlead.testbed.MigratingGuest;
+import io.fairlead.testbed.NetworkNamespace;
 import io.fairlead.testbed.Testbed;
 import io.fairlead.testbed.blkio.ServerProcess;
 import java.io.IOException;
@@ -25,11 +27,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import tools.jackson.databind.JsonNode;
 
 /**
  * Measures how long a busy guest stands still when it moves between two QEMUs: with a disk of Fairlead at both ends, moved
- * by plain QMP and by nodes, and with QEMU's own virtio-blk, in turn. For each move a guest is booted; daemons stay.
+ * by plain QMP and by nodes, and with QEMU's own virtio-blk, in turn; and the same with four devices, all busy. For each move a guest is booted; daemons stay.
  */
 public final class MigrateBench {
     private static final Duration PATIENCE = Duration.ofMinutes(4);
@@ -42,6 +45,7 @@ public final class MigrateBench {
     private final BenchProgress progress;
     private final LoadedGuest guest;
     private final LoggingCost logging;
+    private final BusyMoves busy;
     private final MigrateResults results = new MigrateResults();
 
     private MigrateBench(MigrateBenchOptions options, Testbed testbed, BenchProgress progress) throws IOException {
@@ -50,6 +54,7 @@ public final class MigrateBench {
         this.progress = progress;
         this.guest = LoadedGuest.of(testbed);
         this.logging = new LoggingCost(options.rounds(), options.loggingRun(), progress);
+        this.busy = new BusyMoves(options, testbed, progress);
     }
 
     /**
@@ -66,16 +71,19 @@ public final class MigrateBench {
         Instant start = Instant.now();
         try (Cleanup cleanup = new Cleanup()) {
             Path folder = cleanup.add(TemporaryFolder.create(options.folder())).path();
-            bench.logging.measure(folder);
-            bench.measure(cleanup, folder);
+            bench.measureParts(cleanup, folder);
         }
         List<BenchRow> rows = new ArrayList<>(bench.results.rows());
+        rows.addAll(bench.busy.results().rows());
         rows.addAll(bench.logging.rows());
         List<BenchTable> tables = new ArrayList<>(bench.results.tables());
-        tables.add(bench.logging.table());
+        tables.addAll(bench.busy.results().tables());
+        if (!bench.logging.rows().isEmpty()) {
+            tables.add(bench.logging.table());
+        }
         return new BenchReport(
-                "Migration: a disk of Fairlead beside QEMU's own",
-                "./fairlead bench migrate --rounds " + options.rounds(),
+                "Migration: devices of Fairlead beside QEMU's own",
+                bench.command(),
                 start,
                 machine,
                 bench.notes(),
@@ -83,25 +91,71 @@ public final class MigrateBench {
                 tables);
     }
 
+    private String command() {
+        String parts = options.parts().size() == Part.values().length
+                ? ""
+                : " --only "
+                        + options.parts().stream().sorted().map(Part::toString).collect(Collectors.joining(","));
+        return "./fairlead bench migrate --rounds %d%s".formatted(options.rounds(), parts);
+    }
+
+    private void measureParts(Cleanup cleanup, Path folder) throws IOException, InterruptedException {
+        if (options.parts().contains(Part.LOGGING)) {
+            logging.measure(folder);
+        }
+        if (options.parts().contains(Part.DISK)) {
+            measure(cleanup, folder);
+        }
+        if (options.parts().contains(Part.DEVICES)
+                && NetworkNamespace.obstacle().isEmpty()) {
+            busy.measure(cleanup, folder);
+        }
+    }
+
     private List<String> notes() throws IOException {
-        List<String> notes = new ArrayList<>(
-                List.of(
-                        "%d moves with each kind of disk, in turn, after one that does not count; medians, in parentheses the least and the greatest move."
-                                .formatted(options.rounds()),
-                        "Each move has a guest of its own, %d MiB, 2 processors, one disk with one queue, past the page cache. In it fio reads and writes 4 KiB blocks at random, %d in flight, and two hearts beat."
-                                .formatted(options.memoryMib(), LoadedGuest.DEPTH),
-                        "`fairlead` (fairlead serve) and `QEMU virtio-blk` (cache.direct=on, aio=io_uring) are moved by plain QMP: one TCP stream over loopback, at most 1 GiB/s, downtime limit 300 ms.",
-                        "`nodes` is moved by two fairlead nodes and fairlead migrate: the same limits, TLS on all channels (hence its peer is `QEMU virtio-blk, TLS`: plain QMP with TLS on the stream), a journal, the devices' states on the nodes' own channel with requests in flight. `slow disk` is the same with each I/O %d ms later than it could be (delay-millis)."
-                                .formatted(Contender.SLOW_MILLIS),
-                        "Handover: of the standing still what devices and nodes took, and not QEMU's stream: from QEMU's stop to the grant, and from the end of the load to the machine's running.",
-                        "Logging is measured by the device contract within one process, %d runs of %s s each with the log on and off, in turn, on one running device; the log is cleared every 50 ms meanwhile."
-                                .formatted(
-                                        options.rounds(), options.loggingRun().toMillis() / 1e3),
-                        "Outages are by the host's clock: the longest pause in what a process in the guest writes to a serial port. They have in them what an emulated processor needs to translate its code anew at the destination."));
+        List<String> notes = new ArrayList<>();
+        if (options.parts().contains(Part.DISK)) {
+            notes.addAll(diskNotes());
+        }
+        if (options.parts().contains(Part.DEVICES)) {
+            notes.addAll(busyNotes());
+        }
+        notes.add(
+                "Handover: of the standing still what devices and nodes took, and not QEMU's stream: from QEMU's stop to the grant, and from the end of the load to the machine's running.");
+        notes.add(
+                "Outages are by the host's clock: the longest pause in what a process in the guest writes to a serial port. They have in them what an emulated processor needs to translate its code anew at the destination.");
+        if (options.parts().contains(Part.LOGGING)) {
+            notes.add(
+                    "Logging is measured by the device contract within one process, %d runs of %s s each with the log on and off, in turn, on one running device; the log is cleared every 50 ms meanwhile."
+                            .formatted(options.rounds(), options.loggingRun().toMillis() / 1e3));
+        }
         if (Machine.isInMemory(options.folder())) {
             notes.add("The images are in memory (tmpfs), where O_DIRECT means nothing.");
         }
         return notes;
+    }
+
+    private List<String> busyNotes() {
+        String obstacle = NetworkNamespace.obstacle().orElse("");
+        return obstacle.isEmpty()
+                ? List.of(
+                        "`four devices`: %d guests of each kind, in turn, after one that does not count; each moves %d times, there and back. %d MiB, 2 processors, a disk with one queue (its root file system), a NIC with one queue pair, a SCSI host with a unit, a shared folder."
+                                .formatted(options.rounds(), BusyMoves.MOVES, options.memoryMib()),
+                        "All are busy: a fio on disk, unit and folder each reads and writes 4 KiB blocks at random past the page cache (%d in flight; in the folder one), a process reads from the disk, one from the unit, one makes, writes and reads small files in the folder, one counts; the host pings the guest with %d bytes every %d ms. Two processors of the host carry all of it, so that nothing in the guest gets what it asks for."
+                                .formatted(BusyGuest.DEPTH, PingedNetwork.PING_BYTES, PingedNetwork.PING_MILLIS),
+                        "The peer has virtio-blk-pci, virtio-net-pci and virtio-scsi-pci of QEMU's own process (io_uring, cache.direct=on; vhost=off). QEMU has no file system device of its own that migrates: the folder is virtiofsd's, which moves by QEMU's stream as ours does. NICs have TAP interfaces at one bridge, as on two hosts of one network.")
+                : List.of("`four devices` was not measured: " + obstacle + ".");
+    }
+
+    private List<String> diskNotes() {
+        return List.of(
+                "%d moves with each kind of disk, in turn, after one that does not count; medians, in parentheses the least and the greatest move."
+                        .formatted(options.rounds()),
+                "Each move has a guest of its own, %d MiB, 2 processors, one disk with one queue, past the page cache. In it fio reads and writes 4 KiB blocks at random, %d in flight, and two hearts beat."
+                        .formatted(options.memoryMib(), LoadedGuest.DEPTH),
+                "`fairlead` (fairlead serve) and `QEMU virtio-blk` (cache.direct=on, aio=io_uring) are moved by plain QMP: one TCP stream over loopback, at most 1 GiB/s, downtime limit 300 ms.",
+                "`nodes` is moved by two fairlead nodes and fairlead migrate: the same limits, TLS on all channels (hence its peer is `QEMU virtio-blk, TLS`: plain QMP with TLS on the stream), a journal, the devices' states on the nodes' own channel with requests in flight. `slow disk` is the same with each I/O %d ms later than it could be (delay-millis)."
+                        .formatted(Contender.SLOW_MILLIS));
     }
 
     private void measure(Cleanup cleanup, Path folder) throws IOException, InterruptedException {

@@ -3,7 +3,6 @@ package io.fairlead.bench.migrate;
 import io.fairlead.bench.Bar;
 import io.fairlead.bench.BenchRow;
 import io.fairlead.bench.BenchTable;
-import io.fairlead.bench.Figures;
 import io.fairlead.bench.Samples;
 import io.fairlead.bench.migrate.Contender.Kind;
 import java.util.ArrayList;
@@ -13,19 +12,15 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 
 /** Collects what moves took, and makes rows and tables of it. */
 final class MigrateResults {
     private static final double DOWNTIME_RATIO_BAR = 1.0;
     private static final double DEVICE_MILLIS_BAR = 50;
-    private static final double MICROS_PER_MILLI = 1e3;
-    private static final JsonMapper JSON = new JsonMapper();
+    private static final String DEVICE = "device";
 
     private final Map<Kind, List<MoveFigures>> moves = new EnumMap<>(Kind.class);
-    private final List<Double> stopMillis = new ArrayList<>();
-    private final List<Double> startMillis = new ArrayList<>();
+    private final RingTimes ringTimes = new RingTimes();
 
     void add(Kind kind, MoveFigures figures) {
         moves.computeIfAbsent(kind, key -> new ArrayList<>()).add(figures);
@@ -33,18 +28,15 @@ final class MigrateResults {
 
     /** @param written all that a daemon said: how long its device's rings took is the last */
     void addRingTimes(String written) {
-        for (String line : written.lines().filter(text -> text.startsWith("{")).toList()) {
-            JsonNode node = JSON.readTree(line);
-            if (node.has("longestStopMicros")) {
-                stopMillis.add(node.path("longestStopMicros").asDouble() / MICROS_PER_MILLI);
-                startMillis.add(node.path("longestStartMicros").asDouble() / MICROS_PER_MILLI);
-            }
-        }
+        ringTimes.add(written);
     }
 
     /** One row for each thing that was measured; downtime and the time in devices have the design's bars. */
     List<BenchRow> rows() {
         List<BenchRow> rows = new ArrayList<>();
+        if (moves.isEmpty()) {
+            return rows;
+        }
         Bar downtime = Bar.ratioAtMost(DOWNTIME_RATIO_BAR);
         Bar device = Bar.oursAtMost(DEVICE_MILLIS_BAR);
         beside(rows, Kind.FAIRLEAD, Kind.QEMU, downtime);
@@ -54,12 +46,7 @@ final class MigrateResults {
             beside(rows, Kind.SLOW, Kind.NODES, null);
             rows.add(row(Kind.SLOW, Kind.NODES, "handover", "ms", MigrateResults::handover, device));
         }
-        if (!stopMillis.isEmpty()) {
-            rows.add(new BenchRow(
-                    "device/longest stop of a ring in any move", "ms", Samples.of(stopMillis), null, device));
-            rows.add(new BenchRow(
-                    "device/longest start of a ring in any move", "ms", Samples.of(startMillis), null, device));
-        }
+        rows.addAll(ringTimes.rows(DEVICE, device));
         return rows;
     }
 
@@ -97,33 +84,20 @@ final class MigrateResults {
     /** One table for each kind of move, with its peer. */
     List<BenchTable> tables() {
         List<BenchTable> tables = new ArrayList<>();
-        tables.add(table("A busy guest with one disk moves by plain QMP", Kind.FAIRLEAD.label(), "QEMU virtio-blk"));
-        if (moves.containsKey(Kind.NODES)) {
-            tables.add(table("It moves by nodes", Kind.NODES.label(), "QEMU virtio-blk, TLS"));
-            tables.add(table("It moves by nodes, with a slow disk", Kind.SLOW.label(), Kind.NODES.label()));
+        if (moves.isEmpty()) {
+            return tables;
         }
-        if (!stopMillis.isEmpty()) {
-            tables.add(table("Time in the devices of `fairlead`", "device", ""));
+        List<BenchRow> rows = rows();
+        tables.add(MoveTable.of(
+                "A busy guest with one disk moves by plain QMP", Kind.FAIRLEAD.label(), "QEMU virtio-blk", rows));
+        if (moves.containsKey(Kind.NODES)) {
+            tables.add(MoveTable.of("It moves by nodes", Kind.NODES.label(), "QEMU virtio-blk, TLS", rows));
+            tables.add(
+                    MoveTable.of("It moves by nodes, with a slow disk", Kind.SLOW.label(), Kind.NODES.label(), rows));
+        }
+        if (!ringTimes.isEmpty()) {
+            tables.add(MoveTable.of("Time in the devices of `fairlead`", DEVICE, "", rows));
         }
         return tables;
-    }
-
-    private BenchTable table(String title, String ours, String theirs) {
-        String prefix = ours + "/";
-        List<List<String>> lines = new ArrayList<>();
-        for (BenchRow row : rows()) {
-            if (!row.name().startsWith(prefix)) {
-                continue;
-            }
-            Samples peer = row.peer();
-            Bar bar = row.bar();
-            lines.add(List.of(
-                    "%s, %s".formatted(row.name().substring(prefix.length()), row.unit()),
-                    Figures.spread(row.ours()),
-                    peer == null ? "" : Figures.spread(peer),
-                    Figures.ratio(row.ratio()),
-                    bar == null ? "" : bar.text() + (Boolean.TRUE.equals(row.held()) ? ": held" : ": NOT held")));
-        }
-        return new BenchTable(title, List.of("", ours, theirs, "ratio", "bar"), lines);
     }
 }

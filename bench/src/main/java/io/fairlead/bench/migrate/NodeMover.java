@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.SequencedMap;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -37,13 +38,14 @@ final class NodeMover implements Mover {
      *
      * @param fairlead how to start the fairlead command
      * @param folder theirs alone
-     * @param attributes of the machine's disk, as for {@code --device}
+     * @param devices of the machine
      */
-    static NodeMover start(List<String> fairlead, Path folder, String attributes, Cleanup cleanup) throws IOException {
+    static NodeMover start(List<String> fairlead, Path folder, NodeDevices devices, Cleanup cleanup)
+            throws IOException {
         NodeMover mover = new NodeMover(fairlead, folder);
         Path certificates = FairleadCommand.createCertificates(fairlead, folder);
         for (int host = 0; host < Contender.HOSTS; host++) {
-            mover.startNode(host, certificates, attributes, cleanup);
+            mover.startNode(host, certificates, devices.at(host), cleanup);
         }
         return mover;
     }
@@ -52,11 +54,12 @@ final class NodeMover implements Mover {
         return folder.resolve(name).toString();
     }
 
-    Path socket(int host) {
-        return folder.resolve("disk" + host + ".sock");
+    Path socket(int host, String device) {
+        return folder.resolve(device + host + ".sock");
     }
 
-    private void startNode(int host, Path certificates, String attributes, Cleanup cleanup) throws IOException {
+    private void startNode(int host, Path certificates, SequencedMap<String, String> devices, Cleanup cleanup)
+            throws IOException {
         try (ServerSocket free = new ServerSocket(0)) {
             ports.add(free.getLocalPort());
         }
@@ -73,10 +76,12 @@ final class NodeMover implements Mover {
                 "localhost:" + ports.get(host),
                 "--certificates",
                 certificates.toString(),
-                "--device",
-                "name=disk,type=blk,volume=bench,socket=%s,%s".formatted(Contender.escaped(socket(host)), attributes),
                 "--machine",
-                "name=%s,qmp=%s,devices=disk".formatted(MACHINE, Contender.escaped(monitor(host)))));
+                "name=%s,qmp=%s,devices=%s"
+                        .formatted(MACHINE, Contender.escaped(monitor(host)), String.join("+", devices.keySet()))));
+        devices.forEach((name, attributes) -> words.addAll(List.of(
+                "--device",
+                "name=%s,socket=%s,%s".formatted(name, Contender.escaped(socket(host, name)), attributes))));
         ServerProcess process = cleanup.add(ServerProcess.start(
                 "fairlead node", new ProcessBuilder(words), Files.createTempFile(folder, "node", ".log")));
         process.awaitReady(written -> written.lines().anyMatch("ready"::equals), START_TIMEOUT);

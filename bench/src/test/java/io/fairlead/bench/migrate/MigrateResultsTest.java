@@ -54,8 +54,8 @@ class MigrateResultsTest {
                         "nodes/downtime, as QEMU says true",
                         "nodes/handover true",
                         "nodes, slow disk/handover true",
-                        "device/longest stop of a ring in any move false",
-                        "device/longest start of a ring in any move true");
+                        "device/longest stop of a ring in any move, disk false",
+                        "device/longest start of a ring in any move, disk true");
         assertThat(results.tables()).hasSize(4);
     }
 
