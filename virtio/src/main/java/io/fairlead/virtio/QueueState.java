@@ -26,6 +26,11 @@ public sealed interface QueueState {
             requireRange(availableIndex, 0x7fff, "availableIndex");
             requireRange(usedIndex, 0x7fff, "usedIndex");
         }
+
+        /** The same place in the ring, where every request before it is done. */
+        public Packed allDone() {
+            return new Packed(availableIndex, availableWrap, availableIndex, availableWrap);
+        }
     }
 
     /** The state of a queue that never ran, in the layout that the features ask for. */

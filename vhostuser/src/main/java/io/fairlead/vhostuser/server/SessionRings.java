@@ -11,6 +11,7 @@ import io.fairlead.vhostuser.protocol.VringBase;
 import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.GuestFaultException;
 import io.fairlead.virtio.InflightRegion;
+import io.fairlead.virtio.QueueState;
 import io.fairlead.virtio.RingLayout;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -211,7 +212,12 @@ final class SessionRings implements AutoCloseable {
                 memory.guestAddress(address.descriptor(), RingLayout.descriptorBytes(size)),
                 memory.guestAddress(address.available(), driverBytes),
                 memory.guestAddress(address.used(), deviceBytes));
-        device.queueState(queue, VringBase.decode(vring.base, packed));
+        QueueState state = VringBase.decode(vring.base, packed);
+        if (records == null && state instanceof QueueState.Packed place) {
+            // Nothing can be in flight without a record of it; and DPDK's virtio-user leaves the used half empty.
+            state = place.allDone();
+        }
+        device.queueState(queue, state);
         device.queueInflight(queue, records);
         device.queueReady(queue, true);
         anyStarted = true;

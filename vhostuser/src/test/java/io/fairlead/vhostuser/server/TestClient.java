@@ -232,11 +232,16 @@ final class TestClient implements AutoCloseable {
 
     /** Starts ring 0 and enables it. */
     DriverQueue start(int size, long features, QueueState state) throws IOException {
+        return start(size, features, state, VringBase.encode(state));
+    }
+
+    /** @param base what is told of the state */
+    DriverQueue start(int size, long features, QueueState state, int base) throws IOException {
         DriverRings rings = rings(size, features);
         DriverQueue queue = DriverQueue.create(rings, state);
         send(Request.SET_VRING_NUM, NEED_REPLY, state(0, size));
         receive();
-        send(Request.SET_VRING_BASE, NEED_REPLY, state(0, VringBase.encode(state)));
+        send(Request.SET_VRING_BASE, NEED_REPLY, state(0, base));
         receive();
         send(Request.SET_VRING_ADDR, NEED_REPLY, address(0, rings));
         receive();

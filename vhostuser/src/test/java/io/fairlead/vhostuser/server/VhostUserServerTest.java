@@ -76,6 +76,19 @@ class VhostUserServerTest {
         }
     }
 
+    /** As DPDK's virtio-user, which has no in-flight region. */
+    @Test
+    void aPackedRingStartsWithTheAvailableHalfOfItsStateAlone() throws Exception {
+        try (ServedDisk disks = new ServedDisk(folder);
+                TestClient client = disks.connect()) {
+            client.negotiate(features(true));
+            DriverQueue queue = client.start(16, features(true), QueueState.initial(true), 1 << 15);
+            for (int sector = 0; sector < 40; sector++) {
+                disks.checkRead(client, queue, sector);
+            }
+        }
+    }
+
     @Test
     void aDisabledRingTakesNothingAndGoesOnWhereItStood() throws Exception {
         try (ServedDisk disks = new ServedDisk(folder);
