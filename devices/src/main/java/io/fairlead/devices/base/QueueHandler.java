@@ -20,6 +20,14 @@ public interface QueueHandler {
      */
     void handle(DescriptorChain chain) throws GuestFaultException;
 
+    /**
+     * After so many completions within a batch they are made visible, so that the driver works on them at the same time. Each
+     * time moves a line of memory between processors, so that cheap requests want a greater number. Asked once.
+     */
+    default int publishRequests() {
+        return 8;
+    }
+
     /** Whether another request shall be taken now. */
     default boolean wantsRequest() {
         return true;

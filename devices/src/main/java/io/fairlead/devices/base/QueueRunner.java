@@ -65,9 +65,6 @@ public final class QueueRunner implements EventLoop.Pollable {
     /** The most requests taken before other queues of the loop have their turn. */
     public static final int BATCH_REQUESTS = 64;
 
-    /** Completions are made visible this often within a batch, so that the driver works on them at the same time. */
-    private static final int PUBLISH_REQUESTS = 8;
-
     private static final VarHandle ASLEEP;
 
     static {
@@ -92,6 +89,7 @@ public final class QueueRunner implements EventLoop.Pollable {
     private final QueueHandler handler;
     private final CompletableFuture<End> stopped = new CompletableFuture<>();
     private final CompletableFuture<Void> ended = new CompletableFuture<>();
+    private final int publishRequests;
     private int inFlight;
     private int unpublished;
     private boolean signalWanted;
@@ -99,7 +97,9 @@ public final class QueueRunner implements EventLoop.Pollable {
     /** The process that served this queue before may have died between publishing and signalling. */
     private boolean firstPublishDue = true;
 
-    private boolean notificationsEnabled;
+    /** At first as whoever had the ring before left it: a driver's new ring asks for kicks. */
+    private boolean notificationsEnabled = true;
+
     private boolean polled;
     private boolean broken;
     private boolean finished;
@@ -151,6 +151,7 @@ public final class QueueRunner implements EventLoop.Pollable {
         boolean started = false;
         try {
             handler = handlerFactory.create(this);
+            publishRequests = handler.publishRequests();
             signals.kick(kick);
             started = true;
         } finally {
@@ -343,7 +344,7 @@ public final class QueueRunner implements EventLoop.Pollable {
                 inFlight++;
                 taken++;
                 handle(chain);
-                if (unpublished >= PUBLISH_REQUESTS) {
+                if (unpublished >= publishRequests) {
                     publish();
                 }
             }

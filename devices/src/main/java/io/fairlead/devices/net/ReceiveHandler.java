@@ -166,6 +166,12 @@ final class ReceiveHandler implements QueueHandler {
 
     // ---- buffers ----
 
+    /** As drivers take packets. */
+    @Override
+    public int publishRequests() {
+        return 32;
+    }
+
     private boolean fitsHeld() {
         return memory != null && heldCount > 0 && heldBytes >= byteCount;
     }
