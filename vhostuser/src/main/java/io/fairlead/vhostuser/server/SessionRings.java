@@ -140,6 +140,7 @@ final class SessionRings implements AutoCloseable {
             awaitSettled();
         }
         vring.started = false;
+        vring.hasRun = false;
         device.queueKick(queue, null);
         new Payload.VringState(queue, vring.base).write(connection.replyPayload());
         connection.reply(Payload.VRING_STATE_BYTES, List.of());
@@ -220,6 +221,7 @@ final class SessionRings implements AutoCloseable {
         device.queueState(queue, state);
         device.queueInflight(queue, records);
         device.queueReady(queue, true);
+        vring.hasRun = true;
         anyStarted = true;
         times.started(System.nanoTime() - startNanos);
     }
@@ -241,12 +243,13 @@ final class SessionRings implements AutoCloseable {
     /**
      * SET_VRING_CALL. Of a running ring the new descriptor is signalled once: QEMU switches between two, looks at the old one
      * for the last time as soon as it has sent this message, and would not see a signal that went there until the message
-     * was read here. With EVENT_IDX the driver would get no further one. It expects signals without cause.
+     * was read here. With EVENT_IDX the driver would get no further one. It expects signals without cause. So it is for a
+     * ring that was disabled: the answers that it waited for went to the old one.
      */
     void call() throws IOException, ProtocolException {
         int queue = indexOfPayload();
         EventFd call = takeDescriptor();
-        if (call == null || !device.queueReady(queue)) {
+        if (call == null || !vrings.get(queue).hasRun) {
             device.queueCall(queue, call);
             return;
         }

@@ -17,6 +17,10 @@ final class Vring {
     boolean started;
 
     boolean enabled;
+
+    /** It has run since the client was last told where it stands, so that signals may be on their way. */
+    boolean hasRun;
+
     private @Nullable EventFd error;
 
     /** Forgets all but where to signal errors. */
@@ -26,6 +30,7 @@ final class Vring {
         base = 0;
         started = false;
         enabled = false;
+        hasRun = false;
     }
 
     synchronized void error(@Nullable EventFd newError) {

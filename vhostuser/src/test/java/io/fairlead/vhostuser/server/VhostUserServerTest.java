@@ -167,6 +167,29 @@ class VhostUserServerTest {
         }
     }
 
+    /** Disabling a ring waits for its answers, and who does not wait for the disabling does not see them come. */
+    @Test
+    void whoSwitchesToAnotherDescriptorWhileARingIsDisabledMissesNoSignal() throws Exception {
+        try (ServedDisk disks = new ServedDisk(folder);
+                TestClient client = disks.connect();
+                EventFd other = EventFd.create("other call")) {
+            client.negotiate(FEATURES);
+            // Until it runs, nothing is signalled.
+            assertThat(client.acknowledged(Request.SET_VRING_CALL, TestClient.u64(0), other.fd()))
+                    .isZero();
+            assertThat(other.drain()).isFalse();
+            DriverQueue queue = client.start(16, FEATURES, QueueState.initial(false));
+            queue.enableInterrupts();
+            disks.add(client, queue, BlkRequest.IN, 4);
+            client.send(Request.SET_VRING_ENABLE, 0, TestClient.state(0, 0));
+            assertThat(client.acknowledged(Request.SET_VRING_CALL, TestClient.u64(0), other.fd()))
+                    .isZero();
+            assertThat(client.acknowledged(Request.SET_VRING_ENABLE, TestClient.state(0, 1)))
+                    .isZero();
+            assertThat(other.drain()).isTrue();
+        }
+    }
+
     @Test
     void aResetForgetsTheDriverAndKeepsWhomToSignal() throws Exception {
         try (ServedDisk disks = new ServedDisk(folder);
