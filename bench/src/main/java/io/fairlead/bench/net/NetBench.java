@@ -6,6 +6,8 @@ import io.fairlead.bench.Cleanup;
 import io.fairlead.bench.Machine;
 import io.fairlead.bench.RunCounter;
 import io.fairlead.bench.TemporaryFolder;
+import io.fairlead.testbed.QemuRelease;
+import io.fairlead.testbed.Testbed;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,58 +16,78 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * Measures packets from one Fairlead device to another through their switch, beside DPDK's vhost library, between two of
  * whose ports testpmd passes packets on. The client is the same: DPDK's virtio_user, which polls. Server and client have
- * a processor each.
+ * a processor each. Besides, where the host lets us, {@link GuestBench}.
  */
 public final class NetBench {
     private final NetBenchOptions options;
     private final BenchProgress progress;
-    private final Processors processors;
     private final NetResults results = new NetResults();
 
-    private NetBench(NetBenchOptions options, BenchProgress progress, Processors processors) {
+    private NetBench(NetBenchOptions options, BenchProgress progress) {
         this.options = options;
         this.progress = progress;
-        this.processors = processors;
     }
 
     /**
      * Measures everything that is selected. Children and files are gone at the end, also where the JVM is ended before
      * it (but for SIGKILL). One at a time.
      *
-     * @throws IOException where a server or the client does not start, or no packet comes through
+     * @throws IOException where a server, the client or the guest does not start, or no packet comes through
      * @throws IllegalArgumentException where nothing is selected
      */
-    public static BenchReport run(NetBenchOptions options, BenchProgress progress)
+    public static BenchReport run(NetBenchOptions options, QemuRelease release, Testbed testbed, BenchProgress progress)
             throws IOException, InterruptedException {
-        List<Traffic> selected =
-                Traffic.all().stream().filter(options::isSelected).toList();
-        if (selected.isEmpty()) {
+        List<Traffic> forwarded = Traffic.all().stream()
+                .filter(traffic -> options.isSelected(traffic.name()))
+                .toList();
+        List<GuestTraffic> ofGuest = Stream.of(GuestTraffic.values())
+                .filter(traffic -> options.isSelected(traffic.rowName()))
+                .toList();
+        if (forwarded.isEmpty() && ofGuest.isEmpty()) {
             throw new IllegalArgumentException("nothing of the benchmark has \"" + options.select() + "\" in its name");
         }
-        NetBench bench = new NetBench(options, progress, Processors.choose());
+        NetBench bench = new NetBench(options, progress);
+        GuestBench guestBench = new GuestBench(options, progress);
         Map<String, String> machine = Machine.describe(options.folder());
         Instant start = Instant.now();
+        List<String> notes = new ArrayList<>();
         try (Cleanup cleanup = new Cleanup()) {
             Path folder = cleanup.add(TemporaryFolder.create(options.folder())).path();
-            bench.measure(cleanup, folder, selected);
+            if (!forwarded.isEmpty()) {
+                Processors processors = Processors.choose();
+                bench.measure(cleanup, folder, forwarded, processors);
+                notes.addAll(bench.notes(processors));
+            }
+            if (!ofGuest.isEmpty()) {
+                machine.put("QEMU", testbed.qemu(release).version().toString());
+                machine.put("accelerator", testbed.accelerator(release).name());
+                guestBench.measure(testbed, release, ofGuest, folder, cleanup);
+                notes.addAll(guestBench.notes());
+            }
         }
         return new BenchReport(
-                "Network: Fairlead beside DPDK's vhost",
-                "./fairlead bench net",
+                "Network: Fairlead beside DPDK's vhost and QEMU's TAP",
+                "./fairlead bench net --rounds %d%s"
+                        .formatted(
+                                options.rounds(),
+                                options.select().pattern().isEmpty() ? "" : " --only " + options.select()),
                 start,
                 machine,
-                bench.notes(),
-                bench.results.rows(),
-                bench.results.tables());
+                notes,
+                Stream.concat(bench.results.rows().stream(), guestBench.results().rows().stream())
+                        .toList(),
+                Stream.concat(bench.results.tables().stream(), guestBench.results().tables().stream())
+                        .toList());
     }
 
-    private List<String> notes() {
+    private List<String> notes(Processors processors) {
         return List.of(
-                "%d rounds of %s s each, the servers in turn, each started anew; medians, in parentheses the least and the greatest round. Before each run %s s of load that does not count."
+                "`forward`: %d rounds of %s s each, the servers in turn, each started anew; medians, in parentheses the least and the greatest round. Before each run %s s of load that does not count."
                         .formatted(
                                 options.rounds(),
                                 options.runTime().toMillis() / 1e3,
@@ -78,7 +100,7 @@ public final class NetBench {
                 "Both servers poll while there are packets. Processor time is that of the server's whole process, by /proc/PID/stat.");
     }
 
-    private void measure(Cleanup cleanup, Path folder, List<Traffic> selected)
+    private void measure(Cleanup cleanup, Path folder, List<Traffic> selected, Processors processors)
             throws IOException, InterruptedException {
         RunCounter counter =
                 new RunCounter(progress, selected.size() * options.rounds() * NetServer.Kind.values().length);
@@ -89,13 +111,13 @@ public final class NetBench {
                 Collections.rotate(kinds, round);
                 for (NetServer.Kind kind : kinds) {
                     int _ = counter.begin("%s, %s".formatted(traffic.name(), kind.label()));
-                    results.add(traffic, kind, measure(cleanup, folder, traffic, kind));
+                    results.add(traffic, kind, measure(cleanup, folder, traffic, kind, processors));
                 }
             }
         }
     }
 
-    private NetLoad measure(Cleanup cleanup, Path folder, Traffic traffic, NetServer.Kind kind)
+    private NetLoad measure(Cleanup cleanup, Path folder, Traffic traffic, NetServer.Kind kind, Processors processors)
             throws IOException, InterruptedException {
         NetServer server = cleanup.add(NetServer.start(kind, options, folder, processors.server()));
         try {

@@ -52,6 +52,9 @@ final class NetResults {
     }
 
     List<BenchTable> tables() {
+        if (loads.isEmpty()) {
+            return List.of();
+        }
         return List.of(
                 table("Million packets a second", load -> load.packetsPerSecond() / MILLION, true),
                 table("Processor time of the server, ns a packet", NetLoad::serverNanosPerPacket, false));

@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.fairlead.bench.BenchRow;
+import io.fairlead.testbed.Progress;
+import io.fairlead.testbed.QemuRelease;
+import io.fairlead.testbed.Testbed;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -75,9 +78,20 @@ class NetResultsTest {
         assertThatThrownBy(() -> options.withRounds(0)).hasMessageContaining("rounds");
         assertThatThrownBy(() -> options.withRunTime(Duration.ZERO)).hasMessageContaining("seconds");
         NetBenchOptions small = options.withSelect(Pattern.compile("/64"));
-        assertThat(Traffic.all()).filteredOn(small::isSelected).hasSize(2);
-        assertThatThrownBy(() -> NetBench.run(options.withSelect(Pattern.compile("none")), (_, _, _, _) -> {}))
-                .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("none");
+        assertThat(Traffic.all())
+                .filteredOn(traffic -> small.isSelected(traffic.name()))
+                .hasSize(2);
+        assertThat(options.withRunTime(Duration.ofMillis(1200)).guestRunTime()).hasSeconds(2);
+    }
+
+    @Test
+    void somethingIsToBeMeasured() throws Exception {
+        NetBenchOptions none = NetBenchOptions.quick(FOLDER, List.of("fairlead"), List.of("pmd"))
+                .withSelect(Pattern.compile("none"));
+        try (Testbed testbed = Testbed.open(Progress.toStandardError())) {
+            assertThatThrownBy(() -> NetBench.run(none, QemuRelease.V11, testbed, (_, _, _, _) -> {}))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("none");
+        }
     }
 }
