@@ -8,6 +8,7 @@ import io.fairlead.testbed.Guest;
 import io.fairlead.testbed.GuestResult;
 import io.fairlead.testbed.GuestSpec;
 import io.fairlead.testbed.QemuRelease;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -18,15 +19,16 @@ import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 
 /**
- * Two stock guests, one on each release of QEMU, talk over the switch: pings of all sizes, jumbo frames, a VLAN, and files
- * over TCP both ways, on two queue pairs.
+ * Two stock guests, one on each release of QEMU, talk over the switch on two queue pairs: pings of all sizes, jumbo frames, a
+ * VLAN, iperf3 by TCP and UDP both ways at a time, and files whose every byte is compared.
  */
 @Timeout(300)
 class NetTest {
-    private static final int FILE_BYTES = 32 << 20;
+    private static final int FILE_BYTES = 16 << 20;
     private static final int MTU_BYTES = 9000;
 
     private static final String SETUP = """
+            modprobe -a virtio_net 8021q
             me=%1$s
             peer=%2$s
             ip link set eth0 up
@@ -43,6 +45,7 @@ class NetTest {
             listener=$!
             nc -l -p 7001 <&9 >/tmp/got2 &
             listener2=$!
+            iperf3 -s -D
             emit "{\\"at\\":\\"listening\\",\\"mtu\\":$(cat /sys/class/net/eth0/mtu),\\"queues\\":$(ls -d /sys/class/net/eth0/queues/rx-* | wc -l)}"
             receive >/dev/null
             """;
@@ -57,6 +60,26 @@ class NetTest {
             pings 10.0.5.$peer 1000
             """;
 
+    /** Bytes that were sent and that arrived, both ways at a time; the server turns away who comes too early. */
+    private static final String IPERF = """
+            talk() {
+                name=$1
+                shift
+                for try in $(seq 50); do
+                    iperf3 -J -t 1 --bidir "$@" >/tmp/iperf && break
+                    sleep 0.2
+                done
+                emit "{\\"iperf\\":\\"$name\\"$(awk '
+                    /"sum[a-z_]*":/ { name = $1; sub(/:.*/, "", name) }
+                    /"end":[^0-9]*$/ { over = 1 }
+                    over && name && /"bytes":/ { sub(/,$/, "", $2); print "," name ":" $2; name = "" }
+                    ' /tmp/iperf | tr -d '\\n')}"
+            }
+            talk tcp -c 10.0.0.$peer -P 4
+            talk tcp-vlan -c 10.0.5.$peer
+            talk udp -c 10.0.0.$peer -u -b 20M -l 8972
+            """;
+
     private static final String TRANSFER = """
             nc 10.0.0.$peer 7000 </tmp/sent &
             nc 10.0.5.$peer 7001 </tmp/sent
@@ -65,10 +88,15 @@ class NetTest {
             """;
 
     private static GuestSpec spec(
-            String job, String name, QemuRelease release, Path socket, String mac, String packed) {
+            String job, String name, QemuRelease release, Path folder, Path socket, String mac, String packed)
+            throws IOException {
+        Path root = folder.resolve(name + ".img");
+        Lab.TESTBED.copyRootImage(root);
         return GuestSpec.job(job + Lab.REPORT_KERNEL_ERRORS)
                 .name(name)
                 .release(release)
+                .boot(GuestSpec.Boot.KERNEL)
+                .disk("root", root, 0)
                 .processors(2)
                 .device(VhostUserDevice.net(name, socket)
                         .withQueuePairs(2)
@@ -88,9 +116,10 @@ class NetTest {
             GuestResult ofLeft;
             GuestResult ofRight;
             try (Guest a = Lab.TESTBED.start(spec(
-                            setupLeft + TALK + TRANSFER,
+                            setupLeft + TALK + IPERF + TRANSFER,
                             "left",
                             QemuRelease.V10,
+                            folder,
                             devices.socket("left"),
                             "52:54:00:00:00:01",
                             packed));
@@ -98,6 +127,7 @@ class NetTest {
                             setupRight + TRANSFER,
                             "right",
                             QemuRelease.V11,
+                            folder,
                             devices.socket("right"),
                             "52:54:00:00:00:02",
                             packed))) {
@@ -124,6 +154,9 @@ class NetTest {
                     .hasSize(6)
                     .allSatisfy(
                             ping -> assertThat(ping.path("received").asInt()).isEqualTo(20));
+            assertThat(ofLeft.lines().stream().filter(line -> line.has("iperf")))
+                    .hasSize(3)
+                    .allSatisfy(NetTest::checkArrived);
             String sentLeft = Lab.line(ofLeft, "sent").path("sent").asString();
             String sentRight = Lab.line(ofRight, "sent").path("sent").asString();
             assertThat(sentLeft).hasSize(32).isNotEqualTo(sentRight);
@@ -131,7 +164,22 @@ class NetTest {
                 assertThat(Lab.line(ofLeft, "got").path(got).asString()).isEqualTo(sentRight);
                 assertThat(Lab.line(ofRight, "got").path(got).asString()).isEqualTo(sentLeft);
             }
+            for (NetDevice device : List.of(left, right)) {
+                assertThat(device.statistics().queues().subList(0, 4))
+                        .as("both queue pairs carry frames")
+                        .allSatisfy(
+                                queue -> assertThat(queue.snapshot().requests()).isPositive());
+            }
             assertThat(left.drops().malformed() + right.drops().malformed()).isZero();
+        }
+    }
+
+    /** Both count at moments of their own: what is under way at the end is sent and has not arrived. */
+    private static void checkArrived(JsonNode line) {
+        for (String way : List.of("", "_bidir_reverse")) {
+            long sent = line.path("sum_sent" + way).asLong();
+            assertThat(sent).as("%s", line).isPositive();
+            assertThat(line.path("sum_received" + way).asLong()).as("%s", line).isGreaterThan(sent / 4);
         }
     }
 
