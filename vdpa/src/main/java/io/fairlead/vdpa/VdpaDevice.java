@@ -49,7 +49,12 @@ public interface VdpaDevice extends AutoCloseable {
         /** Requests in flight are recorded in memory given by {@link #queueInflight}. */
         INFLIGHT,
         /** A queue with such memory can stop without waiting for what is in flight ({@link StopMode#FREEZE}). */
-        FREEZE
+        FREEZE,
+        /**
+         * The device's state may also go in the stream of whoever moves the machine, beside what the front-end itself sends
+         * there (vhost-user: DEVICE_STATE). Then every destination has to be able to.
+         */
+        STREAM_STATE
     }
 
     /** How a queue stops. */

@@ -13,8 +13,10 @@ import io.fairlead.virtio.NetControl;
 import io.fairlead.virtio.parts.ControlCommand;
 import java.io.IOException;
 import java.util.BitSet;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * A network card (virtio 1.4, 5.1) at a {@link Switch} or with a TAP device of the host: receive and transmit queues in
@@ -142,6 +144,15 @@ public final class NetDevice extends SoftwareDevice {
     /** As it was made. */
     NetSettings settings() {
         return settings;
+    }
+
+    @Override
+    public Set<Capability> capabilities() {
+        EnumSet<Capability> all = EnumSet.allOf(Capability.class);
+        if (!settings.deviceState()) {
+            all.remove(Capability.STREAM_STATE);
+        }
+        return all;
     }
 
     /** Its {@code mac}. */

@@ -17,6 +17,8 @@ import java.util.zip.CRC32C;
  * @param speedMegabits what the driver is told, Mbit/s
  * @param linkUp whether the link is up at first
  * @param rateMegabits the most that each direction carries, Mbit/s; 0 for no limit
+ * @param deviceState whether its state goes in the stream of a machine that moves (vhost-user: DEVICE_STATE), as it has to at
+ *     both ends or at neither
  * @param rings common to all types
  */
 public record NetSettings(
@@ -28,10 +30,11 @@ public record NetSettings(
         int speedMegabits,
         boolean linkUp,
         int rateMegabits,
+        boolean deviceState,
         RingSettings rings) {
     /** The attributes that a network device has. */
     public static final String ATTRIBUTES =
-            "switch, tap, mac, queues, mtu, speed-mbps, link, rate-mbps, " + RingSettings.ATTRIBUTES;
+            "switch, tap, mac, queues, mtu, speed-mbps, link, rate-mbps, device-state, " + RingSettings.ATTRIBUTES;
 
     public static final int MAX_QUEUE_PAIRS = 64;
     public static final long NO_MAC = -1;
@@ -42,7 +45,7 @@ public record NetSettings(
     private static final int MAX_SWITCH_CHARACTERS = 64;
     private static final int MAX_MEGABITS = 1_000_000;
     private static final NetSettings DEFAULTS =
-            new NetSettings("", "", NO_MAC, 1, 0, 10_000, true, 0, RingSettings.ofSize(256));
+            new NetSettings("", "", NO_MAC, 1, 0, 10_000, true, 0, true, RingSettings.ofSize(256));
 
     /** @throws IllegalArgumentException where a value is not allowed: says which, and what is */
     public NetSettings {
@@ -106,6 +109,7 @@ public record NetSettings(
         private int speedMegabits;
         private boolean linkUp;
         private int rateMegabits;
+        private boolean deviceState;
         private RingSettings rings;
 
         Edit(NetSettings from) {
@@ -117,12 +121,22 @@ public record NetSettings(
             speedMegabits = from.speedMegabits;
             linkUp = from.linkUp;
             rateMegabits = from.rateMegabits;
+            deviceState = from.deviceState;
             rings = from.rings;
         }
 
         NetSettings done() {
             return new NetSettings(
-                    switchName, tapName, mac, queuePairs, mtuBytes, speedMegabits, linkUp, rateMegabits, rings);
+                    switchName,
+                    tapName,
+                    mac,
+                    queuePairs,
+                    mtuBytes,
+                    speedMegabits,
+                    linkUp,
+                    rateMegabits,
+                    deviceState,
+                    rings);
         }
     }
 
@@ -138,6 +152,7 @@ public record NetSettings(
             case "speed-mbps" -> edit.speedMegabits = AttributeValue.number(key, value);
             case "link" -> edit.linkUp = isUp(value);
             case "rate-mbps" -> edit.rateMegabits = AttributeValue.number(key, value);
+            case "device-state" -> edit.deviceState = AttributeValue.onOrOff(key, value);
             default -> {
                 if (!RingSettings.has(key)) {
                     throw new IllegalArgumentException(

@@ -94,6 +94,9 @@ public final class NetType implements SoftwareType {
         config(other, NetConfig.MTU_BYTES).ifPresent(mtu -> attributes.put("mtu", Long.toString(mtu)));
         config(other, NetConfig.SPEED_MEGABITS)
                 .ifPresent(megabits -> attributes.put("speed-mbps", Long.toString(megabits)));
+        if (!other.can(VdpaDevice.Capability.STREAM_STATE)) {
+            attributes.put("device-state", "off");
+        }
         return attributes;
     }
 

@@ -194,9 +194,23 @@ class NetControlTest {
             NetType type = new NetType();
             try (VdpaDevice device = type.create(
                     "a",
-                    Map.of("switch", "lan", "queues", "3", "mtu", "4000", "speed-mbps", "2500", "queue-size", "64"),
+                    Map.of(
+                            "switch",
+                            "lan",
+                            "queues",
+                            "3",
+                            "mtu",
+                            "4000",
+                            "speed-mbps",
+                            "2500",
+                            "queue-size",
+                            "64",
+                            "device-state",
+                            "off"),
                     loops)) {
                 DeviceProfile profile = DeviceProfile.of(device);
+                assertThat(profile.can(VdpaDevice.Capability.STREAM_STATE)).isFalse();
+                assertThat(profile.can(VdpaDevice.Capability.QUEUE_STATE)).isTrue();
                 Map<String, String> like = type.attributesLike(profile);
                 like.put("switch", "lan");
                 try (VdpaDevice other = type.create("b", like, loops)) {
@@ -205,6 +219,7 @@ class NetControlTest {
                     assertThat(copy.queues()).isEqualTo(profile.queues());
                     assertThat(copy.deviceFeatures()).isEqualTo(profile.deviceFeatures());
                     assertThat(copy.identity()).isEqualTo(profile.identity());
+                    assertThat(copy.capabilities()).isEqualTo(profile.capabilities());
                 }
             }
         }

@@ -234,6 +234,7 @@ class SwitchTest {
         assertThat(settings.mac()).isEqualTo(0x5254_00ab_cd01L);
         assertThat(settings.queuePairs()).isEqualTo(4);
         assertThat(settings.linkUp()).isFalse();
+        assertThat(settings.deviceState()).isTrue();
         for (Map.Entry<String, String> wrong : Map.of(
                         "mac",
                         "01:00:00:00:00:00",
@@ -245,6 +246,8 @@ class SwitchTest {
                         "yes",
                         "rate-mbps",
                         "-1",
+                        "device-state",
+                        "none",
                         "colour",
                         "red")
                 .entrySet()) {

@@ -7,6 +7,7 @@ import io.fairlead.virtio.ConfigField;
 import io.fairlead.virtio.DeviceId;
 import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.FeatureTable;
+import io.fairlead.virtio.NetConfig;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -81,6 +82,9 @@ public final class Preflight {
         }
         identity();
         cache();
+        if (source.deviceId() == DeviceId.NET) {
+            streamState();
+        }
         dirtyTracking();
         quiesce();
     }
@@ -151,6 +155,20 @@ public final class Preflight {
     private void queueCount() {
         int has = source.queues().size();
         int offered = destination.queues().size();
+        if (isControlQueueElsewhere()) {
+            int used = queuesInUse();
+            add(
+                    "queue count",
+                    offered >= used,
+                    Verdict.Outcome.REFUSED,
+                    "%d, of which %d are used".formatted(has, used),
+                    Integer.toString(offered),
+                    offered >= used
+                            ? "the destination has those that the driver uses; its control queue is kept by the front-end"
+                            : "the destination has fewer queues than the driver uses",
+                    "give the destination %d queues".formatted(used));
+            return;
+        }
         boolean fits = checks.queueCountEqual() ? offered == has : offered >= has;
         add(
                 "queue count",
@@ -164,6 +182,23 @@ public final class Preflight {
                                 ? "for this type it has to be equal"
                                 : "the destination has fewer queues",
                 "give the destination %d queues".formatted(has));
+    }
+
+    /** As of QEMU's vhost-user network cards: no queue of the device follows those whose number may differ. */
+    private boolean isControlQueueElsewhere() {
+        return source.deviceId() == DeviceId.NET
+                && source.driverFeatures() != 0
+                && !Feature.has(source.driverFeatures(), NetConfig.F_CTRL_VQ);
+    }
+
+    private int queuesInUse() {
+        int used = 0;
+        for (int i = 0; i < source.queues().size(); i++) {
+            if (source.queues().get(i).sizeInUse() > 0) {
+                used = i + 1;
+            }
+        }
+        return used;
     }
 
     private void queueSize() {
@@ -296,6 +331,23 @@ public final class Preflight {
                 there.isEmpty() ? "unknown" : there,
                 reason,
                 "serve both sides past the page cache (direct=on; qemu-storage-daemon: cache.direct=on)");
+    }
+
+    /** QEMU has a network card's stream read by a back-end of the same kind or by none. */
+    private void streamState() {
+        boolean sent = source.can(Capability.STREAM_STATE);
+        boolean read = destination.can(Capability.STREAM_STATE);
+        add(
+                "device state",
+                !sent || read,
+                Verdict.Outcome.REFUSED,
+                sent ? "goes in QEMU's stream, too" : "not in QEMU's stream",
+                read ? "is read from QEMU's stream" : "cannot be read from QEMU's stream",
+                sent && !read
+                        ? "QEMU would not load the machine at a device that reads no state from its stream"
+                        : sent ? "the destination reads what the source sends" : "QEMU's stream has none to be read",
+                "serve the destination without device-state=off; where it has none, serve the source with"
+                        + " device-state=off before the machine starts");
     }
 
     private void dirtyTracking() {

@@ -102,6 +102,14 @@ class PreflightTest {
         return draft.set(NetConfig.MTU_BYTES, 1500).set(NetConfig.MAX_VIRTQUEUE_PAIRS, 1);
     }
 
+    private static Draft control(int queueCount) {
+        Draft draft = net();
+        draft.queueCount = queueCount;
+        draft.deviceFeatures |= NetConfig.F_CTRL_VQ;
+        draft.driverFeatures |= NetConfig.F_CTRL_VQ;
+        return draft;
+    }
+
     private static Draft fs() {
         Draft draft = new Draft(DeviceId.FS, Feature.VERSION_1);
         draft.config = new byte[FsConfig.BYTES];
@@ -205,7 +213,12 @@ class PreflightTest {
         cases.add(new Case("more queues", blk(), more, "queue count", OK));
         Draft moreNet = net();
         moreNet.queueCount = 3;
-        cases.add(new Case("more queues of a NIC", net(), moreNet, "queue count", REFUSED));
+        cases.add(new Case("more queues of a NIC", control(2), control(3), "queue count", REFUSED));
+        cases.add(new Case("more queues of a NIC without control queue", net(), moreNet, "queue count", OK));
+        cases.add(new Case("fewer queues of a NIC than it uses", moreNet, net(), "queue count", REFUSED));
+        Draft unknownNet = net();
+        unknownNet.driverFeatures = 0;
+        cases.add(new Case("more queues of a NIC without driver", unknownNet, moreNet, "queue count", REFUSED));
         Draft small = blk();
         small.maxSize = 64;
         small.sizeInUse = 0;
@@ -238,6 +251,10 @@ class PreflightTest {
         otherDaemon.identity.clear();
         cases.add(new Case("a file system to another daemon", fs(), otherDaemon, "export", REFUSED));
         cases.add(new Case("a file system from another daemon", otherDaemon, fs(), "export", REFUSED));
+        Draft streaming = net();
+        streaming.capabilities.add("STREAM_STATE");
+        cases.add(new Case("a card's state is sent and not read", streaming, net(), "device state", REFUSED));
+        cases.add(new Case("a card's state is not sent", net(), streaming, "device state", OK));
         Draft serial = blk();
         serial.identity.put("serial", "s1");
         cases.add(new Case("serial known to one", serial, blk(), "serial", WARNING));

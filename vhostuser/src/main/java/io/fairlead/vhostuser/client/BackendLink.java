@@ -9,6 +9,7 @@ import io.fairlead.vhostuser.protocol.ProtocolException;
 import io.fairlead.vhostuser.protocol.ProtocolFeature;
 import io.fairlead.vhostuser.protocol.Request;
 import io.fairlead.vhostuser.protocol.VringBase;
+import io.fairlead.virtio.DeviceId;
 import io.fairlead.virtio.DeviceStatus;
 import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.QueueState;
@@ -38,6 +39,9 @@ final class BackendLink implements AutoCloseable {
     private final BackendMemory memory;
     private final Duration drainTimeout;
 
+    /** Whether avail_event tells what the daemon works on: not of who polls the rings and never writes it. */
+    private final boolean tellsUnderWay;
+
     /** Given to the daemon for a ring's kick while the ring comes to rest; never signalled. */
     private final EventFd silence;
 
@@ -47,19 +51,21 @@ final class BackendLink implements AutoCloseable {
     private boolean statusTold;
     private @Nullable BackendWatch watch;
 
-    private BackendLink(BackendConnection connection, BackendOffer offer, EventFd silence, Duration drainTimeout) {
+    private BackendLink(
+            BackendConnection connection, BackendOffer offer, EventFd silence, VhostUserBackendSettings settings) {
         this.connection = connection;
         this.offer = offer;
         this.silence = silence;
-        this.drainTimeout = drainTimeout;
+        drainTimeout = settings.drainTimeout();
+        // A packet that was taken has gone by the time the ring stops; what is offered to be filled nobody works on.
+        tellsUnderWay = settings.deviceId() != DeviceId.NET;
         memory = new BackendMemory(connection, offer);
     }
 
     /** @param connection owned by the link; by the caller where this fails */
     static BackendLink open(BackendConnection connection, VhostUserBackendSettings settings) throws IOException {
         BackendOffer offer = BackendOffer.negotiate(connection, settings);
-        return new BackendLink(
-                connection, offer, EventFd.create("silence of " + settings.socket()), settings.drainTimeout());
+        return new BackendLink(connection, offer, EventFd.create("silence of " + settings.socket()), settings);
     }
 
     BackendOffer offer() {
@@ -194,7 +200,7 @@ final class BackendLink implements AutoCloseable {
         int index = queue.index;
         if (indices != null) {
             kick(index, silence);
-            if (!await(() -> !indices.saysUnderWay())) {
+            if (tellsUnderWay && !await(() -> !indices.saysUnderWay())) {
                 kick(index, queue.kick);
                 if (queue.kick != null) {
                     queue.kick.signal();

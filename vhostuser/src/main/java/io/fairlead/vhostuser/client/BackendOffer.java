@@ -79,6 +79,10 @@ record BackendOffer(long features, long protocolFeatures, int queueCount, int me
                 throw connection.violation(
                         "it says that it has %s queues".formatted(Long.toUnsignedString(queueCount)));
             }
+            if (settings.deviceId() == DeviceId.NET) {
+                // Daemons and front-ends count pairs there.
+                queueCount *= 2;
+            }
         }
         long slots = Payload.MAX_TABLE_REGIONS;
         if (Feature.has(protocolFeatures, ProtocolFeature.CONFIGURE_MEM_SLOTS)) {

@@ -79,8 +79,12 @@ public final class VhostUserBackend implements VdpaDevice {
 
     @Override
     public Set<Capability> capabilities() {
-        EnumSet<Capability> capabilities =
-                EnumSet.of(Capability.SUSPEND, Capability.RESUME, Capability.QUEUE_STOP, Capability.QUEUE_STATE);
+        EnumSet<Capability> capabilities = EnumSet.of(
+                Capability.SUSPEND,
+                Capability.RESUME,
+                Capability.QUEUE_STOP,
+                Capability.QUEUE_STATE,
+                Capability.STREAM_STATE);
         if (logs()) {
             capabilities.add(Capability.DIRTY_LOG);
         }

@@ -138,7 +138,9 @@ final class Session implements DeviceListener {
         switch (request) {
             case GET_FEATURES -> connection.reply(offeredFeatures());
             case GET_PROTOCOL_FEATURES -> connection.reply(offeredProtocolFeatures());
-            case GET_QUEUE_NUM -> connection.reply(device.queueCount());
+            // Of a network device, pairs: so front-ends understand it.
+            case GET_QUEUE_NUM ->
+                connection.reply(device.deviceId() == DeviceId.NET ? device.queueCount() / 2 : device.queueCount());
             case SET_LOG_BASE -> setLogBase();
             case GET_VRING_BASE -> rings.answerBase();
             case GET_CONFIG -> answerConfig();
@@ -210,7 +212,7 @@ final class Session implements DeviceListener {
         if (can(Capability.DIRTY_LOG)) {
             offered |= ProtocolFeature.LOG_SHMFD;
         }
-        if (can(Capability.QUEUE_STATE)) {
+        if (can(Capability.QUEUE_STATE, Capability.STREAM_STATE)) {
             offered |= ProtocolFeature.DEVICE_STATE;
         }
         if (can(Capability.INFLIGHT)) {

@@ -17,8 +17,10 @@ import io.fairlead.vhostuser.protocol.Request;
 import io.fairlead.virtio.DeviceId;
 import io.fairlead.virtio.DeviceStatus;
 import io.fairlead.virtio.Feature;
+import io.fairlead.virtio.RingLayout;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
@@ -33,6 +35,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a daemon does against the protocol: it is named and left, nothing hangs, nothing leaks, and its successor serves. */
 @Timeout(120)
@@ -227,6 +230,36 @@ class HostileBackendTest {
                 assertThat(device.isConnected()).isTrue();
                 assertThat(needsReset(device)).isFalse();
             }
+        }
+    }
+
+    /** Of network cards daemons count pairs of queues; and where those poll, avail_event is as it always was. */
+    @ParameterizedTest
+    @ValueSource(ints = {DeviceId.BLOCK, DeviceId.NET})
+    void availEventTellsOfRequestsUnderWayButNotOfPackets(int deviceId) throws Exception {
+        boolean card = deviceId == DeviceId.NET;
+        VhostUserBackendSettings settings = VhostUserBackendSettings.of(folder.resolve("d.sock"), deviceId)
+                .withTimeouts(Duration.ofMillis(400), Duration.ofMillis(20));
+        try (FakeDaemon _ = new FakeDaemon(folder.resolve("d.sock"), message -> null);
+                VhostUserBackend device = VhostUserBackend.connect("taken", settings, loop);
+                BlkGuest guest = new BlkGuest(new byte[1 << 20], BLK_FEATURES, 1)) {
+            assertThat(device.queueCount()).isEqualTo(card ? 2 : 1);
+            guest.start(device);
+            MemorySegment used = guest.region
+                    .segment()
+                    .asSlice(
+                            guest.rings.deviceAddress() - BlkGuest.BASE,
+                            RingLayout.usedBytes(BlkGuest.QUEUE_SIZE, true));
+            used.set(ValueLayout.JAVA_SHORT, RingLayout.availableEvent(BlkGuest.QUEUE_SIZE), (short) 3);
+            if (card) {
+                device.queueReady(0, false);
+            } else {
+                assertThatThrownBy(() -> device.queueReady(0, false)).hasMessageContaining("under way");
+                used.set(ValueLayout.JAVA_SHORT, RingLayout.availableEvent(BlkGuest.QUEUE_SIZE), (short) 0);
+                device.queueReady(0, false);
+            }
+            assertThat(device.queueReady(0)).isFalse();
+            assertThat(device.isConnected()).isTrue();
         }
     }
 

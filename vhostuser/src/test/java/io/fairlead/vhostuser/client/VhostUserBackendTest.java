@@ -60,6 +60,7 @@ class VhostUserBackendTest {
                             Capability.RESUME,
                             Capability.QUEUE_STOP,
                             Capability.QUEUE_STATE,
+                            Capability.STREAM_STATE,
                             Capability.DIRTY_LOG);
             MemorySegment config = MemorySegment.ofArray(new byte[BlkConfig.BYTES]);
             device.readConfig(0, config);

@@ -4,9 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fairlead.linux.Mapping;
 import io.fairlead.linux.UnixSocket;
+import io.fairlead.vdpa.VdpaDevice;
+import io.fairlead.vdpa.VdpaDevice.Capability;
 import io.fairlead.vdpa.state.DeviceSnapshot;
 import io.fairlead.vdpa.state.DeviceState;
 import io.fairlead.vhostuser.protocol.Payload.Transfer;
+import io.fairlead.vhostuser.protocol.ProtocolFeature;
 import io.fairlead.vhostuser.protocol.Request;
 import io.fairlead.virtio.BlkConfig;
 import io.fairlead.virtio.DriverQueue;
@@ -19,7 +22,9 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
@@ -292,6 +297,27 @@ class DeviceStateTest {
                     ServedDisk.awaitFree(disks.endpoint);
                 }
             }
+        }
+    }
+
+    @Test
+    void aDeviceWhoseStateGoesInNobodysStreamDoesNotOfferIt() throws Exception {
+        try (ServedDisk disks = new ServedDisk(folder)) {
+            VdpaDevice mute = AlteredDevice.of(
+                    disks.unserved(),
+                    Map.of("capabilities", _ -> EnumSet.complementOf(EnumSet.of(Capability.STREAM_STATE))));
+            Path socket = folder.resolve("mute.sock");
+            VhostUserEndpoint endpoint = disks.server.serve(mute, socket);
+            try (TestClient client = new TestClient(socket);
+                    TestClient other = disks.connect()) {
+                assertThat(client.askU64(Request.GET_PROTOCOL_FEATURES) & ProtocolFeature.DEVICE_STATE)
+                        .isZero();
+                assertThat(other.askU64(Request.GET_PROTOCOL_FEATURES) & ProtocolFeature.DEVICE_STATE)
+                        .isNotZero();
+                assertThat(client.ask(Request.CHECK_DEVICE_STATE, NONE)).isNull();
+            }
+            ServedDisk.awaitFree(endpoint);
+            assertThat(endpoint.lastEnd()).contains("without its protocol feature");
         }
     }
 }
