@@ -37,7 +37,7 @@ class HotPlugTest {
 
     /** Uses whatever comes, and what has gone no more. */
     private static final String JOB = """
-            modprobe -a virtio_blk virtio_rng virtio_net virtio_scsi sd_mod virtiofs 2>/dev/null
+            modprobe -a virtio_blk virtio_rng virtio_net virtio_scsi sd_mod virtiofs vmw_vsock_virtio_transport 2>/dev/null
             mkdir -p /mnt/hot
             each() { while :; do "$@" 2>/dev/null; sleep 0.02; done; }
             read_disk() { [ -b $1 ] && dd if=$1 of=/dev/null bs=64k count=32 iflag=direct; }
@@ -53,7 +53,10 @@ class HotPlugTest {
                 while echo hello >/mnt/hot/file && cat /mnt/hot/file >/dev/null; do sleep 0.01; done
                 umount -l /mnt/hot
             }
-            each read_disk /dev/vda &
+            # Nobody listens there, which the device answers.
+            call_host() { [ -c /dev/vsock ] && timeout 2 socat -u VSOCK-CONNECT:2:9 - >/dev/null; }
+            each call_host &
+            each read_disk /dev/vdb &
             each read_disk /dev/sda &
             each read_random &
             each send_packets &
@@ -68,7 +71,8 @@ class HotPlugTest {
         RNG("rng"),
         NET("net"),
         SCSI("scsi"),
-        FS("fs");
+        FS("fs"),
+        VSOCK("vsock");
 
         private final String name;
 
@@ -83,6 +87,7 @@ class HotPlugTest {
                 case NET -> VhostUserDevice.net(HOT, socket);
                 case SCSI -> VhostUserDevice.scsi(HOT, socket).with("num_queues", 1);
                 case FS -> VhostUserDevice.fs(HOT, socket, HOT);
+                case VSOCK -> VhostUserDevice.of(HOT, "vhost-user-vsock-pci", socket);
             };
         }
 
@@ -98,6 +103,8 @@ class HotPlugTest {
                             Files.createDirectories(folder.resolve("export")).toString(),
                             "tag",
                             HOT);
+                case VSOCK ->
+                    Map.of("cid", "52", "path", folder.resolve("vm.vsock").toString());
             };
         }
 
@@ -106,9 +113,13 @@ class HotPlugTest {
         }
     }
 
-    private static GuestSpec spec() {
+    private static GuestSpec spec(Path folder) throws IOException {
+        Path root = folder.resolve("root.img");
+        Lab.TESTBED.copyRootImage(root);
         return GuestSpec.job(JOB)
                 .name("hotplug")
+                .boot(GuestSpec.Boot.KERNEL)
+                .disk("root", root, 0)
                 .processors(2)
                 .arguments("-device", "pcie-root-port,id=port0,chassis=1");
     }
@@ -116,7 +127,7 @@ class HotPlugTest {
     @Test
     void eachTypeComesAndGoes(@TempDir Path folder) throws Exception {
         try (SoftwareDevices devices = new SoftwareDevices(folder);
-                Guest guest = Lab.TESTBED.start(spec())) {
+                Guest guest = Lab.TESTBED.start(spec(folder))) {
             Lab.await(guest, "up");
             for (Type type : Type.values()) {
                 cycles(type, 3, devices, guest, folder);
@@ -129,7 +140,7 @@ class HotPlugTest {
     @EnumSource
     void comesAndGoesAHundredTimes(Type type, @TempDir Path folder) throws Exception {
         try (SoftwareDevices devices = new SoftwareDevices(folder);
-                Guest guest = Lab.TESTBED.start(spec())) {
+                Guest guest = Lab.TESTBED.start(spec(folder))) {
             Lab.await(guest, "up");
             cycles(type, 100, devices, guest, folder);
         }
@@ -198,7 +209,7 @@ class HotPlugTest {
     @Test
     void aGuestThatDoesNotAnswerKeepsTheDevice(@TempDir Path folder) throws Exception {
         try (SoftwareDevices devices = new SoftwareDevices(folder);
-                Guest guest = Lab.TESTBED.start(spec())) {
+                Guest guest = Lab.TESTBED.start(spec(folder))) {
             Lab.await(guest, "up");
             Qmp qmp = guest.machine().qmp();
             VdpaDevice device = devices.serve(HOT, "rng", Map.of());
