@@ -13,6 +13,7 @@ import io.fairlead.qemu.VhostUserDevice;
 import io.fairlead.testbed.Guest;
 import io.fairlead.testbed.GuestSpec;
 import io.fairlead.vdpa.VdpaDevice;
+import io.fairlead.virtio.DeviceId;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -37,7 +38,7 @@ class HotPlugTest {
 
     /** Uses whatever comes, and what has gone no more. */
     private static final String JOB = """
-            modprobe -a virtio_blk virtio_rng virtio_net virtio_scsi sd_mod virtiofs vmw_vsock_virtio_transport 2>/dev/null
+            modprobe -a virtio_blk virtio_rng virtio_net virtio_scsi sd_mod virtiofs virtio_console vmw_vsock_virtio_transport 2>/dev/null
             mkdir -p /mnt/hot
             each() { while :; do "$@" 2>/dev/null; sleep 0.02; done; }
             read_disk() { [ -b $1 ] && dd if=$1 of=/dev/null bs=64k count=32 iflag=direct; }
@@ -56,6 +57,8 @@ class HotPlugTest {
             # Nobody listens there, which the device answers.
             call_host() { [ -c /dev/vsock ] && timeout 2 socat -u VSOCK-CONNECT:2:9 - >/dev/null; }
             each call_host &
+            write_console() { [ -c /dev/hvc0 ] && stty -F /dev/hvc0 raw -echo && for i in 1 2 3; do echo line $i; done >/dev/hvc0; }
+            each write_console &
             each read_disk /dev/vdb &
             each read_disk /dev/sda &
             each read_random &
@@ -72,7 +75,8 @@ class HotPlugTest {
         NET("net"),
         SCSI("scsi"),
         FS("fs"),
-        VSOCK("vsock");
+        VSOCK("vsock"),
+        CONSOLE("console");
 
         private final String name;
 
@@ -80,7 +84,7 @@ class HotPlugTest {
             this.name = name;
         }
 
-        private VhostUserDevice device(Path socket) {
+        private VhostUserDevice device(Path socket, VdpaDevice device) {
             return switch (this) {
                 case BLK -> VhostUserDevice.blk(HOT, socket).with("num-queues", 1);
                 case RNG -> VhostUserDevice.of(HOT, "vhost-user-rng-pci", socket);
@@ -88,6 +92,12 @@ class HotPlugTest {
                 case SCSI -> VhostUserDevice.scsi(HOT, socket).with("num_queues", 1);
                 case FS -> VhostUserDevice.fs(HOT, socket, HOT);
                 case VSOCK -> VhostUserDevice.of(HOT, "vhost-user-vsock-pci", socket);
+                case CONSOLE ->
+                    VhostUserDevice.of(HOT, "vhost-user-test-device-pci", socket)
+                            .with("virtio-id", DeviceId.CONSOLE)
+                            .with("num_vqs", device.queueCount())
+                            .with("vq_size", device.maxQueueSize(0))
+                            .with("config_size", device.configByteCount());
             };
         }
 
@@ -105,6 +115,7 @@ class HotPlugTest {
                             HOT);
                 case VSOCK ->
                     Map.of("cid", "52", "path", folder.resolve("vm.vsock").toString());
+                case CONSOLE -> Map.of("path", folder.resolve("console.log").toString());
             };
         }
 
@@ -176,7 +187,7 @@ class HotPlugTest {
     private static void cycle(Type type, Map<String, String> attributes, SoftwareDevices devices, Qmp qmp)
             throws Exception {
         VdpaDevice device = devices.serve(HOT, type.name, attributes);
-        HotPlug.plug(qmp, type.device(devices.socket(HOT)));
+        HotPlug.plug(qmp, type.device(devices.socket(HOT), device));
         await().pollInterval(Duration.ofMillis(5)).atMost(GUEST_TIMEOUT).until(() -> isDriven(device));
         await().pollInterval(Duration.ofMillis(5))
                 .atMost(GUEST_TIMEOUT)
@@ -213,7 +224,7 @@ class HotPlugTest {
             Lab.await(guest, "up");
             Qmp qmp = guest.machine().qmp();
             VdpaDevice device = devices.serve(HOT, "rng", Map.of());
-            HotPlug.plug(qmp, Type.RNG.device(devices.socket(HOT)));
+            HotPlug.plug(qmp, Type.RNG.device(devices.socket(HOT), device));
             await().atMost(GUEST_TIMEOUT).until(() -> isDriven(device));
             var _ = qmp.execute("stop");
             assertThatThrownBy(() -> HotPlug.unplug(qmp, HOT, Duration.ofSeconds(1)))

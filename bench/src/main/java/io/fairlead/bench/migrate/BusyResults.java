@@ -3,15 +3,11 @@ package io.fairlead.bench.migrate;
 import io.fairlead.bench.Bar;
 import io.fairlead.bench.BenchRow;
 import io.fairlead.bench.BenchTable;
-import io.fairlead.bench.Samples;
 import io.fairlead.bench.migrate.BusyContender.Kind;
 import java.util.ArrayList;
-import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.function.ToDoubleFunction;
-import org.jspecify.annotations.Nullable;
 
 /** Collects what moves of busy guests took, and makes rows and tables of it. One thread. */
 final class BusyResults {
@@ -19,11 +15,11 @@ final class BusyResults {
     private static final double DEVICE_MILLIS_BAR = 50;
     private static final String RINGS = "four devices, rings";
 
-    private final Map<Kind, List<BusyFigures>> moves = new EnumMap<>(Kind.class);
+    private final Moves<Kind, BusyFigures> moves = new Moves<>(Kind::label);
     private final RingTimes ringTimes = new RingTimes();
 
     void add(Kind kind, BusyFigures figures) {
-        moves.computeIfAbsent(kind, key -> new ArrayList<>()).add(figures);
+        moves.add(kind, figures);
     }
 
     /** @param written all that a daemon said */
@@ -39,9 +35,9 @@ final class BusyResults {
         }
         Bar device = Bar.oursAtMost(DEVICE_MILLIS_BAR);
         beside(rows, Kind.FAIRLEAD, Kind.QEMU);
-        if (moves.containsKey(Kind.NODES)) {
+        if (moves.has(Kind.NODES)) {
             beside(rows, Kind.NODES, Kind.QEMU_TLS);
-            rows.add(row(
+            rows.add(moves.row(
                     Kind.NODES,
                     null,
                     "handover",
@@ -54,7 +50,7 @@ final class BusyResults {
     }
 
     private void beside(List<BenchRow> rows, Kind ours, Kind peer) {
-        rows.add(row(
+        rows.add(moves.row(
                 ours,
                 peer,
                 "downtime, as QEMU says",
@@ -62,14 +58,15 @@ final class BusyResults {
                 each -> each.move().downtimeMillis(),
                 Bar.ratioAtMost(DOWNTIME_RATIO_BAR)));
         for (BusyGuest.Heart heart : BusyGuest.Heart.values()) {
-            rows.add(row(
+            rows.add(moves.row(
                     ours, peer, "outage of " + heart.label(), "ms", each -> value(each.outageMillis(), heart), null));
         }
-        rows.add(row(ours, peer, "outage of the network, by pings", "ms", BusyFigures::pingOutageMillis, null));
-        rows.add(row(ours, peer, "whole migration", "ms", each -> each.move().totalMillis(), null));
-        rows.add(row(ours, peer, "sent", "MiB", each -> each.move().transferredMib(), null));
+        rows.add(moves.row(ours, peer, "outage of the network, by pings", "ms", BusyFigures::pingOutageMillis, null));
+        rows.add(moves.row(
+                ours, peer, "whole migration", "ms", each -> each.move().totalMillis(), null));
+        rows.add(moves.row(ours, peer, "sent", "MiB", each -> each.move().transferredMib(), null));
         for (BusyGuest.Heart heart : BusyGuest.Heart.values()) {
-            rows.add(row(
+            rows.add(moves.row(
                     ours,
                     peer,
                     "beats of %s before the move".formatted(heart.label()),
@@ -81,22 +78,6 @@ final class BusyResults {
 
     private static double value(Map<BusyGuest.Heart, Double> values, BusyGuest.Heart heart) {
         return Objects.requireNonNull(values.get(heart), heart.label());
-    }
-
-    private BenchRow row(
-            Kind ours,
-            @Nullable Kind peer,
-            String name,
-            String unit,
-            ToDoubleFunction<BusyFigures> value,
-            @Nullable Bar bar) {
-        return new BenchRow(
-                ours.label() + "/" + name, unit, samples(ours, value), peer == null ? null : samples(peer, value), bar);
-    }
-
-    private Samples samples(Kind kind, ToDoubleFunction<BusyFigures> value) {
-        return Samples.of(
-                moves.getOrDefault(kind, List.of()).stream().mapToDouble(value).toArray());
     }
 
     /** One table for each kind of move, with its peer. */
@@ -111,7 +92,7 @@ final class BusyResults {
                 Kind.FAIRLEAD.label(),
                 "QEMU's own",
                 rows));
-        if (moves.containsKey(Kind.NODES)) {
+        if (moves.has(Kind.NODES)) {
             tables.add(MoveTable.of("The same by nodes", Kind.NODES.label(), "QEMU's own, TLS", rows));
         }
         if (!ringTimes.isEmpty()) {

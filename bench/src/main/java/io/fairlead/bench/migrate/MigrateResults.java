@@ -3,14 +3,10 @@ package io.fairlead.bench.migrate;
 import io.fairlead.bench.Bar;
 import io.fairlead.bench.BenchRow;
 import io.fairlead.bench.BenchTable;
-import io.fairlead.bench.Samples;
 import io.fairlead.bench.migrate.Contender.Kind;
 import java.util.ArrayList;
-import java.util.EnumMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
-import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
 /** Collects what moves took, and makes rows and tables of it. */
@@ -19,11 +15,11 @@ final class MigrateResults {
     private static final double DEVICE_MILLIS_BAR = 50;
     private static final String DEVICE = "device";
 
-    private final Map<Kind, List<MoveFigures>> moves = new EnumMap<>(Kind.class);
+    private final Moves<Kind, MoveFigures> moves = new Moves<>(Kind::label);
     private final RingTimes ringTimes = new RingTimes();
 
     void add(Kind kind, MoveFigures figures) {
-        moves.computeIfAbsent(kind, key -> new ArrayList<>()).add(figures);
+        moves.add(kind, figures);
     }
 
     /** @param written all that a daemon said: how long its device's rings took is the last */
@@ -40,11 +36,11 @@ final class MigrateResults {
         Bar downtime = Bar.ratioAtMost(DOWNTIME_RATIO_BAR);
         Bar device = Bar.oursAtMost(DEVICE_MILLIS_BAR);
         beside(rows, Kind.FAIRLEAD, Kind.QEMU, downtime);
-        if (moves.containsKey(Kind.NODES)) {
+        if (moves.has(Kind.NODES)) {
             beside(rows, Kind.NODES, Kind.QEMU_TLS, downtime);
-            rows.add(row(Kind.NODES, null, "handover", "ms", MigrateResults::handover, device));
+            rows.add(moves.row(Kind.NODES, null, "handover", "ms", MigrateResults::handover, device));
             beside(rows, Kind.SLOW, Kind.NODES, null);
-            rows.add(row(Kind.SLOW, Kind.NODES, "handover", "ms", MigrateResults::handover, device));
+            rows.add(moves.row(Kind.SLOW, Kind.NODES, "handover", "ms", MigrateResults::handover, device));
         }
         rows.addAll(ringTimes.rows(DEVICE, device));
         return rows;
@@ -55,30 +51,16 @@ final class MigrateResults {
     }
 
     private void beside(List<BenchRow> rows, Kind ours, Kind peer, @Nullable Bar bar) {
-        rows.add(row(
+        rows.add(moves.row(
                 ours, peer, "downtime, as QEMU says", "ms", each -> each.move().downtimeMillis(), bar));
-        rows.add(row(ours, peer, "outage, as the guest sees it", "ms", MoveFigures::guestOutageMillis, null));
-        rows.add(
-                row(ours, peer, "outage of the disk, as the guest sees it", "ms", MoveFigures::diskOutageMillis, null));
-        rows.add(row(ours, peer, "whole migration", "ms", each -> each.move().totalMillis(), null));
-        rows.add(row(ours, peer, "sent", "MiB", each -> each.move().transferredMib(), null));
-        rows.add(row(ours, peer, "reads of the heart before the move", "I/O/s", MoveFigures::readsPerSecond, null));
-    }
-
-    private BenchRow row(
-            Kind ours,
-            @Nullable Kind peer,
-            String name,
-            String unit,
-            ToDoubleFunction<MoveFigures> value,
-            @Nullable Bar bar) {
-        return new BenchRow(
-                ours.label() + "/" + name, unit, samples(ours, value), peer == null ? null : samples(peer, value), bar);
-    }
-
-    private Samples samples(Kind kind, ToDoubleFunction<MoveFigures> value) {
-        return Samples.of(
-                moves.getOrDefault(kind, List.of()).stream().mapToDouble(value).toArray());
+        rows.add(moves.row(ours, peer, "outage, as the guest sees it", "ms", MoveFigures::guestOutageMillis, null));
+        rows.add(moves.row(
+                ours, peer, "outage of the disk, as the guest sees it", "ms", MoveFigures::diskOutageMillis, null));
+        rows.add(moves.row(
+                ours, peer, "whole migration", "ms", each -> each.move().totalMillis(), null));
+        rows.add(moves.row(ours, peer, "sent", "MiB", each -> each.move().transferredMib(), null));
+        rows.add(moves.row(
+                ours, peer, "reads of the heart before the move", "I/O/s", MoveFigures::readsPerSecond, null));
     }
 
     /** One table for each kind of move, with its peer. */
@@ -90,7 +72,7 @@ final class MigrateResults {
         List<BenchRow> rows = rows();
         tables.add(MoveTable.of(
                 "A busy guest with one disk moves by plain QMP", Kind.FAIRLEAD.label(), "QEMU virtio-blk", rows));
-        if (moves.containsKey(Kind.NODES)) {
+        if (moves.has(Kind.NODES)) {
             tables.add(MoveTable.of("It moves by nodes", Kind.NODES.label(), "QEMU virtio-blk, TLS", rows));
             tables.add(
                     MoveTable.of("It moves by nodes, with a slow disk", Kind.SLOW.label(), Kind.NODES.label(), rows));
