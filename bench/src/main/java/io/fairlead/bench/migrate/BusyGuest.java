@@ -4,7 +4,6 @@ import io.fairlead.testbed.GuestSpec;
 import io.fairlead.testbed.Heartbeat;
 import io.fairlead.testbed.Testbed;
 import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
@@ -21,12 +20,9 @@ final class BusyGuest {
 
     static final String MAC = "52:54:00:fa:1e:0b";
 
-    private static final int MIB = 1 << 20;
-    private static final int MARK_MIB = 16;
     private static final int LOAD_MIB = 128;
     private static final int FOLDER_LOAD_MIB = 16;
     private static final String FOLDER_FILE = "load.dat";
-    private static final int PROCESSORS = 2;
 
     /** In whose lines a process of the guest says that it goes on, and so does what it uses. */
     enum Heart {
@@ -62,54 +58,33 @@ final class BusyGuest {
 
     /** What guests on images of this test-bed do. */
     static BusyGuest of(Testbed testbed) throws IOException {
-        return new BusyGuest((int) Math.ceilDiv(Files.size(testbed.rootImage()), MIB));
+        return new BusyGuest(MovingGuest.rootMib(testbed));
     }
 
     /** Makes an image with a root file system. */
     void makeDisk(Testbed testbed, Path image) throws IOException {
         testbed.copyRootImage(image);
-        makeLoad(image, rootMib);
+        MovingGuest.addLoad(image, rootMib, LOAD_MIB);
     }
 
     /** Makes an image without. */
     void makeUnit(Path image) throws IOException {
         Files.createFile(image);
-        makeLoad(image, 0);
+        MovingGuest.addLoad(image, 0, LOAD_MIB);
     }
 
     /** Fills a folder. */
     void makeFolder(Path share) throws IOException {
-        Files.write(share.resolve(FOLDER_FILE), new byte[FOLDER_LOAD_MIB * MIB]);
-    }
-
-    /** What the heart reads, and behind it what fio uses: no block of it is a hole. */
-    private static void makeLoad(Path image, int skipMib) throws IOException {
-        long marks = (long) skipMib * MIB;
-        try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
-            file.seek(marks + (long) MARK_MIB * MIB);
-            byte[] chunk = new byte[MIB];
-            for (int i = 0; i < LOAD_MIB; i++) {
-                file.write(chunk);
-            }
-            Heartbeat.prepare(image, marks, (long) MARK_MIB * MIB);
-            file.getFD().sync();
-        }
+        Files.write(share.resolve(FOLDER_FILE), new byte[FOLDER_LOAD_MIB * MovingGuest.MIB]);
     }
 
     /** A guest without its devices. */
     GuestSpec spec(MigrateBenchOptions options) {
-        return GuestSpec.job(job())
-                .release(options.release())
-                .boot(GuestSpec.Boot.KERNEL)
-                .memoryMib(options.memoryMib())
-                .processors(PROCESSORS)
-                .heartbeats(Heart.values().length)
-                .nodeMonitor()
-                .name("moves");
+        return MovingGuest.spec(options, job(), Heart.values().length);
     }
 
     private String job() {
-        int sectorsPerMib = MIB / Heartbeat.SECTOR_BYTES;
+        int sectorsPerMib = MovingGuest.MIB / Heartbeat.SECTOR_BYTES;
         StringBuilder hearts = new StringBuilder();
         for (Heart heart : Heart.values()) {
             hearts.append(heart.command.formatted(heart.card())).append('\n');
@@ -133,13 +108,13 @@ final class BusyGuest {
                 load folder --filename=/mnt/share/%s --size=%dm --ioengine=psync
                 """.formatted(
                                 rootMib * sectorsPerMib,
-                                MARK_MIB * sectorsPerMib,
+                                MovingGuest.MARK_MIB * sectorsPerMib,
                                 PingedNetwork.GUEST,
                                 TAG,
-                                rootMib + MARK_MIB,
+                                rootMib + MovingGuest.MARK_MIB,
                                 LOAD_MIB,
                                 DEPTH,
-                                MARK_MIB,
+                                MovingGuest.MARK_MIB,
                                 LOAD_MIB,
                                 DEPTH,
                                 FOLDER_FILE,

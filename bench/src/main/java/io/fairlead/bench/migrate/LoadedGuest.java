@@ -4,8 +4,6 @@ import io.fairlead.testbed.GuestSpec;
 import io.fairlead.testbed.Heartbeat;
 import io.fairlead.testbed.Testbed;
 import java.io.IOException;
-import java.io.RandomAccessFile;
-import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** The guest that moves: its one disk has its root file system, what its heart reads, and what fio reads and writes. */
@@ -13,10 +11,7 @@ final class LoadedGuest {
     /** Requests that fio keeps in flight. */
     static final int DEPTH = 8;
 
-    private static final int MIB = 1 << 20;
-    private static final int MARK_MIB = 16;
     private static final int LOAD_MIB = 256;
-    private static final int PROCESSORS = 2;
 
     private final int rootMib;
 
@@ -26,38 +21,22 @@ final class LoadedGuest {
 
     /** What guests on images of this test-bed do. */
     static LoadedGuest of(Testbed testbed) throws IOException {
-        return new LoadedGuest((int) Math.ceilDiv(Files.size(testbed.rootImage()), MIB));
+        return new LoadedGuest(MovingGuest.rootMib(testbed));
     }
 
     /** Makes an image. Its region for fio is written, so that no block of it is a hole. */
     void makeImage(Testbed testbed, Path image) throws IOException {
         testbed.copyRootImage(image);
-        long marks = (long) rootMib * MIB;
-        try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
-            file.seek(marks + (long) MARK_MIB * MIB);
-            byte[] chunk = new byte[MIB];
-            for (int i = 0; i < LOAD_MIB; i++) {
-                file.write(chunk);
-            }
-            Heartbeat.prepare(image, marks, (long) MARK_MIB * MIB);
-            file.getFD().sync();
-        }
+        MovingGuest.addLoad(image, rootMib, LOAD_MIB);
     }
 
     /** A guest without its disk. */
     GuestSpec spec(MigrateBenchOptions options) {
-        return GuestSpec.job(job())
-                .release(options.release())
-                .boot(GuestSpec.Boot.KERNEL)
-                .memoryMib(options.memoryMib())
-                .processors(PROCESSORS)
-                .heartbeats(2)
-                .nodeMonitor()
-                .name("moves");
+        return MovingGuest.spec(options, job(), 2);
     }
 
     private String job() {
-        int sectorsPerMib = MIB / Heartbeat.SECTOR_BYTES;
+        int sectorsPerMib = MovingGuest.MIB / Heartbeat.SECTOR_BYTES;
         return Heartbeat.FUNCTIONS
                 + """
                 fio --name=load --filename=/dev/vda --offset=%dm --size=%dm --rw=randrw --bs=4k --direct=1 \\
@@ -71,6 +50,11 @@ final class LoadedGuest {
                 if kill -0 $fio; then fio=1; else fio=0; fi
                 emit "{\\"kernelErrors\\":$wrong,\\"loadRuns\\":$fio}"
                 receive >/dev/null
-                """.formatted(rootMib + MARK_MIB, LOAD_MIB, DEPTH, rootMib * sectorsPerMib, MARK_MIB * sectorsPerMib);
+                """.formatted(
+                                rootMib + MovingGuest.MARK_MIB,
+                                LOAD_MIB,
+                                DEPTH,
+                                rootMib * sectorsPerMib,
+                                MovingGuest.MARK_MIB * sectorsPerMib);
     }
 }
