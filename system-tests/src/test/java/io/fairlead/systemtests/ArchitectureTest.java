@@ -42,7 +42,20 @@ class ArchitectureTest {
             Map.entry("qemu", Set.of("linux")),
             Map.entry("testbed", Set.of("linux", "qemu")),
             Map.entry("node", Set.of("linux", "virtio", "vdpa", "devices", "vhostuser", "kernel", "qemu")),
-            Map.entry("bench", Set.of("linux", "virtio", "vdpa", "devices", "vhostuser", "kernel", "qemu", "testbed")));
+            Map.entry("bench", Set.of("linux", "virtio", "vdpa", "devices", "vhostuser", "kernel", "qemu", "testbed")),
+            Map.entry(
+                    "cli",
+                    Set.of(
+                            "linux",
+                            "virtio",
+                            "vdpa",
+                            "devices",
+                            "vhostuser",
+                            "kernel",
+                            "qemu",
+                            "testbed",
+                            "node",
+                            "bench")));
 
     /** What the JDK calls restricted and can make the JVM crash; by class and method. */
     private static final Set<String> RESTRICTED = Set.of(
