@@ -100,8 +100,7 @@ public final class Main implements Runnable {
     }
 
     private static int say(PrintWriter err, Exception e, int exitCode) {
-        String message = e.getMessage();
-        err.println("fairlead: " + (message != null ? message : e.toString()));
+        err.println("fairlead: " + FailureText.of(e));
         return exitCode;
     }
 }

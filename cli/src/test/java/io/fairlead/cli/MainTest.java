@@ -2,6 +2,12 @@ package io.fairlead.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -44,5 +50,17 @@ class MainTest {
         assertThat(missing.exitCode()).isEqualTo(1);
         assertThat(missing.err()).contains("none.img", "ENOENT");
         assertThat(socket).doesNotExist();
+    }
+
+    @Test
+    void whatIsWrongWithAFileIsSaidBesideItsName() {
+        assertThat(FailureText.of(new AccessDeniedException("/some/lock")))
+                .isEqualTo("/some/lock: this user may not use it: permission denied");
+        assertThat(FailureText.of(new UncheckedIOException(new NoSuchFileException("/none"))))
+                .isEqualTo("/none: no such file or directory");
+        assertThat(FailureText.of(new FileSystemException("/full", null, "No space left on device")))
+                .isEqualTo("/full: No space left on device");
+        assertThat(FailureText.of(new IOException("it broke"))).isEqualTo("it broke");
+        assertThat(FailureText.of(new EOFException())).isEqualTo("java.io.EOFException");
     }
 }

@@ -43,38 +43,53 @@ class NetMigrationTest {
             ip link set eth0 up
             ip addr add %s/24 dev eth0
             nc -l -p %d -e cat &
-            emit "{\\"at\\":\\"listening\\",\\"queues\\":$(ls -d /sys/class/net/eth0/queues/rx-* | wc -l)}"
+            queues=$(ls -d /sys/class/net/eth0/queues/rx-* | wc -l)
+            packed=$(cut -c35 /sys/class/net/eth0/device/features)
+            emit "{\\"at\\":\\"listening\\",\\"queues\\":$queues,\\"packed\\":$packed}"
             receive >/dev/null
             """.formatted(GUEST, PORT) + Lab.REPORT_KERNEL_ERRORS;
 
     private static final Pattern SUMMARY = Pattern.compile("(\\d+) packets transmitted, (\\d+) received");
 
     @ParameterizedTest
-    @CsvSource({"V11, 1, on", "V10, 1, off"})
+    @CsvSource({"V11, 1, on, off", "V10, 1, off, on"})
     void whoTalksToAGuestThatMovesNoticesAPause(
-            QemuRelease release, int pairs, String guestAnnounces, @TempDir Path folder) throws Exception {
-        move(release, pairs, guestAnnounces, PINGS, folder);
+            QemuRelease release, int pairs, String guestAnnounces, String packed, @TempDir Path folder)
+            throws Exception {
+        move(release, pairs, guestAnnounces, packed, PINGS, folder);
     }
 
     @ParameterizedTest
     @Tag("long")
-    @CsvSource({"V11, 1, on", "V11, 2, on", "V10, 2, off", "V10, 1, on", "V11, 2, off"})
-    void tenThousandPings(QemuRelease release, int pairs, String guestAnnounces, @TempDir Path folder)
+    @CsvSource({
+        "V11, 1, on, off",
+        "V11, 1, on, on",
+        "V11, 2, on, on",
+        "V10, 2, off, off",
+        "V10, 1, on, on",
+        "V10, 2, off, on",
+        "V11, 2, off, off"
+    })
+    void tenThousandPings(QemuRelease release, int pairs, String guestAnnounces, String packed, @TempDir Path folder)
             throws Exception {
-        move(release, pairs, guestAnnounces, MANY_PINGS, folder);
+        move(release, pairs, guestAnnounces, packed, MANY_PINGS, folder);
     }
 
-    /** @param guestAnnounces whether QEMU lets the guest do it; else it asks the device */
-    private static void move(QemuRelease release, int pairs, String guestAnnounces, int pings, Path folder)
+    /**
+     * @param guestAnnounces whether QEMU lets the guest do it; else it asks the device
+     * @param packed whether the rings are
+     */
+    private static void move(
+            QemuRelease release, int pairs, String guestAnnounces, String packed, int pings, Path folder)
             throws Exception {
         GuestSpec spec = GuestSpec.job(JOB).name("net-moves").release(release).processors(2);
         try (NetworkNamespace network = Lab.network("moves");
                 ServeProcess here = serve(network, folder, "here", pairs);
                 ServeProcess there = serve(network, folder, "there", pairs)) {
             bridge(network, here, there);
-            GuestSpec destination = with(spec.destination(), folder, "there", pairs, guestAnnounces);
+            GuestSpec destination = with(spec.destination(), folder, "there", pairs, guestAnnounces, packed);
             try (MigratingGuest guest =
-                    MigratingGuest.start(Lab.TESTBED, with(spec, folder, "here", pairs, guestAnnounces))) {
+                    MigratingGuest.start(Lab.TESTBED, with(spec, folder, "here", pairs, guestAnnounces, packed))) {
                 Lab.await(guest.current(), "listening");
                 Background ping = Background.start(
                         network.program(
@@ -101,8 +116,9 @@ class NetMigrationTest {
                     int lost = lost(ping.awaitEnd(), pings);
                     long compared = compared(talk.awaitEnd());
                     Lab.report(
-                            "NetMigrationTest %s, %d pairs: away %d ms, %d of %d pings lost, %d bytes compared",
-                            release, pairs, awayMillis, lost, pings, compared);
+                            "NetMigrationTest %s, %d pairs, guest announces: %s, packed rings: %s:"
+                                    + " away %d ms, %d of %d pings lost, %d bytes compared",
+                            release, pairs, guestAnnounces, packed, awayMillis, lost, pings, compared);
                     assertThat(lost).isLessThanOrEqualTo((int) ((awayMillis + SLACK_MILLIS) / PING_MILLIS));
                     assertThat(compared).isPositive();
                 }
@@ -111,7 +127,9 @@ class NetMigrationTest {
                         .doesNotContainPattern(MAC + " dev taphere");
                 guest.send("end");
                 List<JsonNode> lines = guest.awaitResult(Lab.PATIENCE).lines();
-                assertThat(Lab.line(lines, "queues").path("queues").asInt()).isEqualTo(pairs);
+                JsonNode card = Lab.line(lines, "queues");
+                assertThat(card.path("queues").asInt()).isEqualTo(pairs);
+                assertThat(card.path("packed").asInt()).isEqualTo(packed.equals("on") ? 1 : 0);
                 assertThat(Lab.line(lines, "kernelErrors").path("kernelErrors").asString())
                         .isEmpty();
             }
@@ -138,11 +156,13 @@ class NetMigrationTest {
         network.ip("link set br0 up");
     }
 
-    private static GuestSpec with(GuestSpec spec, Path folder, String name, int pairs, String guestAnnounces) {
+    private static GuestSpec with(
+            GuestSpec spec, Path folder, String name, int pairs, String guestAnnounces, String packed) {
         return spec.device(VhostUserDevice.net("nic", folder.resolve(name + ".sock"))
                 .withQueuePairs(pairs)
                 .with("mac", MAC)
-                .with("guest_announce", guestAnnounces));
+                .with("guest_announce", guestAnnounces)
+                .with("packed", packed));
     }
 
     private static ProcessBuilder echoCheck(NetworkNamespace network) {

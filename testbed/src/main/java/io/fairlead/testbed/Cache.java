@@ -5,6 +5,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -59,8 +60,7 @@ record Cache(Path directory) {
         boolean locked = false;
         FileChannel channel = null;
         try {
-            Files.createDirectories(directory);
-            channel = FileChannel.open(directory.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+            channel = openLock();
             // Released with its channel.
             FileLock _ = channel.lock();
             locked = true;
@@ -72,6 +72,18 @@ record Cache(Path directory) {
                 }
                 PROCESS_LOCK.unlock();
             }
+        }
+    }
+
+    private FileChannel openLock() throws IOException {
+        try {
+            Files.createDirectories(directory);
+            return FileChannel.open(directory.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        } catch (AccessDeniedException e) {
+            throw new IOException(
+                    "the cache folder %s cannot be written (%s): permission denied; have FAIRLEAD_CACHE name another one"
+                            .formatted(directory, e.getFile()),
+                    e);
         }
     }
 
