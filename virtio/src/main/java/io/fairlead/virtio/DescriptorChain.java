@@ -9,8 +9,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * One buffer that a driver made available: the device-readable segments, then the device-writable ones, already
- * translated and bounds-checked. Made once and filled again for each request; the segments stand in native memory as
- * {@code struct iovec}, ready for preadv and pwritev.
+ * translated and bounds-checked. Made once and filled again for each request; for preadv and pwritev the segments are laid
+ * in native memory as {@code struct iovec}, when they are first asked for.
  *
  * <p>A guest buffer that crosses from one memory region to the next becomes several segments. No meaning may be given to
  * where segments begin or end (virtio 1.4, 2.7.4: no framing).
@@ -40,12 +40,14 @@ public final class DescriptorChain {
     private final MemorySegment scratch = MemorySegment.ofArray(new byte[Long.BYTES]);
 
     private long[] guestAddresses = new long[8];
+    private long[] byteCounts = new long[8];
     private int[] regions = new int[8];
     private GuestMemory memory = GuestMemory.EMPTY;
 
     private int id;
     private int descriptorCount;
     private int segmentCount;
+    private boolean laid;
     private int readableCount;
     private long readableBytes;
     private long writableBytes;
@@ -79,6 +81,7 @@ public final class DescriptorChain {
         this.id = id;
         descriptorCount = 0;
         segmentCount = 0;
+        laid = false;
         readableCount = 0;
         readableBytes = 0;
         writableBytes = 0;
@@ -141,12 +144,12 @@ public final class DescriptorChain {
         }
         if (index == guestAddresses.length) {
             guestAddresses = Arrays.copyOf(guestAddresses, index * 2);
+            byteCounts = Arrays.copyOf(byteCounts, index * 2);
             regions = Arrays.copyOf(regions, index * 2);
         }
         guestAddresses[index] = guestAddress;
+        byteCounts[index] = byteCount;
         regions[index] = region;
-        iovec.set(ValueLayout.JAVA_LONG, 16L * index, memory.hostBase(region) + guestAddress);
-        iovec.set(ValueLayout.JAVA_LONG, 16L * index + 8, byteCount);
         segmentCount = index + 1;
     }
 
@@ -239,17 +242,28 @@ public final class DescriptorChain {
     }
 
     public long segmentBytes(int segment) {
-        return iovec.get(ValueLayout.JAVA_LONG, 16L * segment + 8);
+        return byteCounts[segment];
     }
 
     /** Host address of a segment, for system calls; hold {@link #memory} while one runs. */
     public long segmentHostAddress(int segment) {
-        return iovec.get(ValueLayout.JAVA_LONG, 16L * segment);
+        return memory.hostBase(regions[segment]) + guestAddresses[segment];
     }
 
     /** Host address of the {@code struct iovec} of a segment; those of the next segments follow. */
     public long iovecAddress(int segment) {
+        if (!laid) {
+            lay();
+        }
         return iovec.address() + 16L * segment;
+    }
+
+    private void lay() {
+        laid = true;
+        for (int i = 0; i < segmentCount; i++) {
+            iovec.set(ValueLayout.JAVA_LONG, 16L * i, segmentHostAddress(i));
+            iovec.set(ValueLayout.JAVA_LONG, 16L * i + 8, byteCounts[i]);
+        }
     }
 
     /**

@@ -126,6 +126,13 @@ class DescriptorChainTest {
         assertThat(iovec.get(ValueLayout.JAVA_LONG, 8)).isEqualTo(20);
         assertThat(iovec.get(ValueLayout.JAVA_LONG, 16)).isEqualTo(host.address());
         assertThat(iovec.get(ValueLayout.JAVA_LONG, 24)).isEqualTo(64);
+        // Those of the next request take their place.
+        chain.begin(memory, 2);
+        chain.add(7, 5, true);
+        assertThat(chain.iovecAddress(0)).isEqualTo(iovec.address());
+        assertThat(iovec.get(ValueLayout.JAVA_LONG, 0)).isEqualTo(chain.segmentHostAddress(0));
+        assertThat(chain.segmentHostAddress(0)).isEqualTo(host.address() + 508L * REGION_BYTES + 7);
+        assertThat(iovec.get(ValueLayout.JAVA_LONG, 8)).isEqualTo(5);
     }
 
     @Test
