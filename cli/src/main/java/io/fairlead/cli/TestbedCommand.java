@@ -1,5 +1,6 @@
 package io.fairlead.cli;
 
+import io.fairlead.testbed.L1Kernel;
 import io.fairlead.testbed.Progress;
 import io.fairlead.testbed.QemuRelease;
 import io.fairlead.testbed.Testbed;
@@ -14,6 +15,7 @@ import picocli.CommandLine.Spec;
         name = "testbed",
         description = "Fetch what tests, demo and benchmarks need: QEMU, a guest kernel, a user land, peers.",
         mixinStandardHelpOptions = true,
+        subcommands = TestbedL1Command.class,
         synopsisSubcommandLabel = "COMMAND",
         footer = {
             "",
@@ -27,7 +29,7 @@ final class TestbedCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is missing: fetch");
+        throw new ParameterException(spec.commandLine(), "a command is missing: fetch, l1");
     }
 
     @Command(
@@ -43,6 +45,9 @@ final class TestbedCommand implements Runnable {
             }
             System.out.println("kernel " + testbed.kernel().version());
             System.out.println("root image " + testbed.rootImage());
+            for (L1Kernel kernel : L1Kernel.values()) {
+                System.out.println("kernel of L1 hosts " + testbed.prepareL1(kernel));
+            }
             System.out.println("libblkio " + testbed.libblkio().library());
             System.out.println("qemu-storage-daemon " + testbed.storageDaemon().getLast());
             System.out.println("cache " + testbed.cacheDirectory());

@@ -177,6 +177,12 @@ final class GuestImages {
 
     /** What all file systems have: busybox, modules, our scripts, mount points. */
     private void layOut(Path target, Path modules) throws IOException {
+        layOutPrograms(userland, target);
+        copyTree(modules, target);
+    }
+
+    /** Busybox, our scripts, and the folders where programs expect things. */
+    static void layOutPrograms(ProgramRoot userland, Path target) throws IOException {
         for (String folder :
                 List.of("proc", "sys", "dev", "tmp", "run", "mnt", "etc", "root", "sbin", "usr/bin", "usr/sbin")) {
             Files.createDirectories(target.resolve(folder));
@@ -190,7 +196,6 @@ final class GuestImages {
         Files.writeString(target.resolve("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n");
         Files.writeString(target.resolve("etc/group"), "root:x:0:\n");
         Files.createSymbolicLink(target.resolve("etc/mtab"), Path.of("../proc/mounts"));
-        copyTree(modules, target);
     }
 
     private static void copyTree(Path source, Path target) throws IOException {
@@ -218,12 +223,12 @@ final class GuestImages {
         }
     }
 
-    private static void script(Path target, String resource) throws IOException {
+    static void script(Path target, String resource) throws IOException {
         Files.writeString(target, resource(resource));
         Path _ = Files.setPosixFilePermissions(target, PosixFilePermissions.fromString("rwxr-xr-x"));
     }
 
-    private static String resource(String name) throws IOException {
+    static String resource(String name) throws IOException {
         try (InputStream in = Objects.requireNonNull(GuestImages.class.getResourceAsStream(name), name)) {
             return new String(in.readAllBytes(), StandardCharsets.UTF_8);
         }

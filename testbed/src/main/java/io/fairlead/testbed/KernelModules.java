@@ -44,6 +44,15 @@ final class KernelModules {
      * @param names module names, with underscores; those that are built in or unknown to this kernel are left out
      */
     void copy(List<String> names, Path target) throws IOException {
+        copy(names, target, List.of());
+    }
+
+    /**
+     * As {@link #copy(List, Path)}, and others that belong to the same kernel.
+     *
+     * @param built module files, uncompressed
+     */
+    void copy(List<String> names, Path target, List<Path> built) throws IOException {
         Path from = kernel.root().resolve("lib/modules").resolve(kernel.version());
         Path to = target.resolve("lib/modules").resolve(kernel.version());
         Files.createDirectories(to);
@@ -51,6 +60,11 @@ final class KernelModules {
             Path copy = to.resolve(uncompressedName(file));
             Files.createDirectories(copy.getParent());
             uncompress(from.resolve(file), copy);
+        }
+        for (Path module : built) {
+            Path copy = to.resolve("updates").resolve(module.getFileName());
+            Files.createDirectories(copy.getParent());
+            Files.copy(module, copy);
         }
         for (String index : List.of("modules.order", "modules.builtin", "modules.builtin.modinfo")) {
             Files.copy(from.resolve(index), to.resolve(index));

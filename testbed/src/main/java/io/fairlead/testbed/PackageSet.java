@@ -20,6 +20,21 @@ record PackageSet(String name, String release, boolean backports, List<String> p
     private static final List<String> INSTALLATION_ONLY =
             List.of("adduser", "passwd", "base-passwd", "debconf", "dpkg", "tar", "login.defs", "init-system-helpers");
 
+    /** What only a kernel that is installed or built in the usual way needs. */
+    private static final List<String> KERNEL_ASSUMED = List.of(
+            "kmod",
+            "linux-base",
+            "initramfs-tools",
+            "gcc-14",
+            "gcc-14-for-host",
+            "gcc",
+            "make",
+            "binutils",
+            "bc",
+            "bison",
+            "flex",
+            "xz-utils");
+
     static final PackageSet QEMU_11 = new PackageSet(
             "qemu-11",
             "trixie",
@@ -113,6 +128,58 @@ record PackageSet(String name, String release, boolean backports, List<String> p
                     "/librte-net-virtio[0-9.]+/",
                     "/librte-mempool-ring[0-9.]+/"),
             List.of("libdpdk-dev", "python3", "sse4.2-support", "rdma-core", "adduser", "debconf", "dpkg"));
+
+    /** A kernel of L1 hosts, with what modules are built from. */
+    static final PackageSet VDPA_KERNEL_6_12 = new PackageSet(
+            "vdpa-kernel-6.12",
+            "trixie",
+            false,
+            List.of(
+                    "/linux-image-6\\.12\\.[0-9.]+\\+[a-z0-9.]+-amd64/",
+                    "/linux-headers-6\\.12\\.[0-9.]+\\+[a-z0-9.]+-amd64/",
+                    "linux-source-6.12"),
+            KERNEL_ASSUMED);
+
+    /** The newest kernel of L1 hosts: VDUSE's second interface and more. */
+    static final PackageSet VDPA_KERNEL_7_3 = new PackageSet(
+            "vdpa-kernel-7.3",
+            "trixie",
+            true,
+            List.of(
+                    "/linux-binary-7\\.3\\.[0-9.]+\\+[a-z0-9.]+-amd64/",
+                    "/linux-modules-7\\.3\\.[0-9.]+\\+[a-z0-9.]+-amd64/",
+                    "/linux-headers-7\\.3\\.[0-9.]+\\+[a-z0-9.]+-amd64/",
+                    "linux-source-7.3"),
+            KERNEL_ASSUMED);
+
+    /** A compiler with all that building kernels and their modules calls, whole enough to be a root folder of its own. */
+    static final PackageSet KERNEL_BUILD = new PackageSet(
+            "kernel-build",
+            "trixie",
+            false,
+            List.of(
+                    "base-files",
+                    "dash",
+                    "bash",
+                    "coreutils",
+                    "sed",
+                    "grep",
+                    "findutils",
+                    "diffutils",
+                    "gzip",
+                    "xz-utils",
+                    "tar",
+                    "mawk",
+                    "perl-base",
+                    "gcc",
+                    "make",
+                    "libc6-dev",
+                    "flex",
+                    "bison",
+                    "bc",
+                    "kmod",
+                    "libelf-dev"),
+            List.of("adduser", "passwd", "base-passwd", "debconf", "dpkg", "login.defs", "init-system-helpers"));
 
     PackageSet {
         packages = List.copyOf(packages);

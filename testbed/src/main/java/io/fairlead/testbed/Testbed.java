@@ -185,6 +185,30 @@ public final class Testbed implements AutoCloseable {
         return Guest.start(this, spec);
     }
 
+    /** Whether an L1 host with this kernel can be started without fetching or building anything. */
+    public boolean hasL1(L1Kernel kernel) throws IOException {
+        return l1Images(kernel).isThere();
+    }
+
+    /** Fetches and builds what L1 hosts with this kernel need; tells the kernel's version. */
+    public String prepareL1(L1Kernel kernel) throws IOException {
+        return l1Images(kernel).get().kernel().version();
+    }
+
+    /** Starts an L1 host and waits until it takes commands; the caller closes it. */
+    public L1Host start(L1Spec spec) throws IOException, InterruptedException {
+        return L1Host.start(this, spec, l1Images(spec.kernel).get());
+    }
+
+    private L1Images l1Images(L1Kernel kernel) {
+        return new L1Images(cache, progress, store, kernel);
+    }
+
+    /** A QEMU release's packages, unpacked. */
+    ProgramRoot programs(QemuRelease release) throws IOException {
+        return store.get(release.packages());
+    }
+
     /** Nothing is held open; for try-with-resources. */
     @Override
     public void close() {}

@@ -1,21 +1,22 @@
 #!/bin/busybox sh
 # Runs the job that the host handed over through fw_cfg and reports on the second serial port, then powers off.
 export PATH=/usr/sbin:/usr/bin:/bin:/sbin HOME=/root TERM=dumb
-mount -t tmpfs tmpfs /tmp
+# An L1 host sees the files of the machine around it, those in /tmp among them.
+[ -d /opt/fairlead ] || mount -t tmpfs tmpfs /tmp
 mount -t tmpfs tmpfs /run
 mkdir -p /dev/shm /dev/pts
 mount -t devpts devpts /dev/pts 2>/dev/null
 # Kept open, so that what the host sends is not dropped between two readers.
 exec 3<>/dev/ttyS1
-stty -F /dev/ttyS1 raw -echo 115200
+/bin/busybox stty -F /dev/ttyS1 raw -echo 115200
 ip link set lo up 2>/dev/null
 
 read -r uptime idle </proc/uptime
 emit "{\"event\":\"booted\",\"kernel\":\"$(uname -r)\",\"uptimeSeconds\":$uptime}"
 job=/sys/firmware/qemu_fw_cfg/by_name/opt/fairlead/job/raw
 if [ -r "$job" ]; then
-    cat "$job" >/tmp/job
-    sh /tmp/job </dev/null 3>&-
+    cat "$job" >/run/job
+    sh /run/job </dev/null 3>&-
     status=$?
     emit "{\"event\":\"exit\",\"status\":$status}"
 else
@@ -26,4 +27,4 @@ exec 3>&-
 kill -9 -1 2>/dev/null
 sync
 umount -a -r 2>/dev/null
-poweroff -f
+/bin/busybox poweroff -f
