@@ -200,6 +200,26 @@ public final class Testbed implements AutoCloseable {
         return L1Host.start(this, spec, l1Images(spec.kernel).get());
     }
 
+    /** Whether {@link #forL2Guests} has nothing to fetch and to build. */
+    public boolean hasL2() throws IOException {
+        return l2Kernel().isThere();
+    }
+
+    /**
+     * The same test-bed for use inside an L1 host: its guests have a small kernel and run under the KVM that L1 emulates.
+     * Makes their images too, which is to be done before L1 starts.
+     */
+    public Testbed forL2Guests() throws IOException {
+        Testbed inner = new Testbed(
+                cache, progress, options.withKernel(l2Kernel().get()).withAccelerator(Accelerator.KVM));
+        Path _ = inner.rootImage();
+        return inner;
+    }
+
+    private L2Kernel l2Kernel() {
+        return new L2Kernel(cache, progress, store);
+    }
+
     private L1Images l1Images(L1Kernel kernel) {
         return new L1Images(cache, progress, store, kernel);
     }
