@@ -32,6 +32,8 @@ final class SocketCalls {
     private static final MethodHandle RENAMEAT2 =
             Libc.handle("renameat2", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT);
     private static final MethodHandle RECVMSG = Libc.handle("recvmsg", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT);
+    private static final MethodHandle RECVFROM =
+            Libc.handle("recvfrom", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG);
     private static final MethodHandle SENDMSG = Libc.handle("sendmsg", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT);
 
     private SocketCalls() {}
@@ -167,6 +169,16 @@ final class SocketCalls {
         MemorySegment errno = Libc.errno();
         try {
             return Libc.result((long) RECVMSG.invokeExact(errno, fd, message, flags), errno);
+        } catch (Throwable e) {
+            throw Libc.unexpected(e);
+        }
+    }
+
+    static long recvfrom(int fd, long address, long byteCount, int flags, long sender, long senderBytes) {
+        MemorySegment errno = Libc.errno();
+        try {
+            return Libc.result(
+                    (long) RECVFROM.invokeExact(errno, fd, address, byteCount, flags, sender, senderBytes), errno);
         } catch (Throwable e) {
             throw Libc.unexpected(e);
         }

@@ -47,6 +47,7 @@ class LayoutTest {
             #include <linux/capability.h>
             #include <linux/falloc.h>
             #include <linux/fs.h>
+            #include <linux/genetlink.h>
             #include <linux/io_uring.h>
             #include <linux/openat2.h>
             #include <net/if.h>
@@ -115,6 +116,19 @@ class LayoutTest {
         addConstants(FolderIo.class, numbers, "AT_", "RESOLVE_", "RENAME_", "XATTR_", "UTIME_", "S_");
         addConstants(FileHandles.class, numbers, "MAX_HANDLE_SZ");
         addConstants(ThreadIdentity.class, numbers, "CAP_", "CLONE_");
+        addConstants(
+                NetlinkLayout.class,
+                numbers,
+                "AF_",
+                "SOCK_",
+                "SOL_",
+                "NETLINK_",
+                "NLM_F_",
+                "NLMSG",
+                "NLA_",
+                "GENL_",
+                "CTRL_");
+        addNetlinkStructures(numbers);
         addFolderStructures(numbers);
         addStructures(numbers);
         addIoUringStructures(numbers);
@@ -208,6 +222,26 @@ class LayoutTest {
         numbers.put("_IOR(0xaf, 0, unsigned long long)", Ioctl.IOR(0xaf, 0, 8));
         numbers.put("_IOW(0xaf, 0xff, struct msghdr)", Ioctl.IOW(0xaf, 0xff, 56));
         numbers.put("_IOWR(0x81, 0x12, int)", Ioctl.IOWR(0x81, 0x12, 4));
+    }
+
+    private static void addNetlinkStructures(Map<String, Long> numbers) {
+        numbers.put("NLA_TYPE_MASK & 0xffff", (long) NetlinkLayout.TYPE_MASK);
+        addField(numbers, "nlmsghdr", "nlmsg_len", NetlinkLayout.HEADER_LENGTH);
+        addField(numbers, "nlmsghdr", "nlmsg_type", NetlinkLayout.HEADER_TYPE);
+        addField(numbers, "nlmsghdr", "nlmsg_flags", NetlinkLayout.HEADER_FLAGS);
+        addField(numbers, "nlmsghdr", "nlmsg_seq", NetlinkLayout.HEADER_SEQUENCE);
+        addField(numbers, "nlmsghdr", "nlmsg_pid", NetlinkLayout.HEADER_PORT);
+        numbers.put("sizeof(struct nlmsgerr)", (long) NetlinkLayout.ERROR_BYTES);
+        addField(numbers, "nlmsgerr", "msg", Integer.BYTES);
+        addField(numbers, "nlattr", "nla_len", 0);
+        addField(numbers, "nlattr", "nla_type", 2);
+        addField(numbers, "genlmsghdr", "cmd", 0);
+        addField(numbers, "genlmsghdr", "version", 1);
+        numbers.put("sizeof(struct sockaddr_nl)", (long) NetlinkLayout.SOCKADDR_BYTES);
+        addField(numbers, "sockaddr_nl", "nl_family", 0);
+        addField(numbers, "sockaddr_nl", "nl_pid", NetlinkLayout.SOCKADDR_PORT);
+        numbers.put("NLMSG_ALIGN(5)", (long) NetlinkLayout.align(5));
+        numbers.put("NLA_ALIGN(8)", (long) NetlinkLayout.align(8));
     }
 
     private static void addFolderStructures(Map<String, Long> numbers) {
