@@ -2,6 +2,8 @@ package io.fairlead.vdpa;
 
 import java.io.IOException;
 import java.util.Map;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.Set;
 
 /**
@@ -25,4 +27,24 @@ public interface ManagementDevice {
      * @throws IOException where the host refuses
      */
     VdpaDevice add(String name, int deviceId, Map<String, String> attributes) throws IOException;
+
+    /**
+     * Closes a device that {@link #add} created, and deletes what stands for it on the host, such as the kernel's vDPA
+     * device. A device that is only closed may be opened again where it outlives the process.
+     *
+     * @throws IOException where the host refuses; the device is closed all the same
+     */
+    default void delete(VdpaDevice device) throws IOException {
+        device.close();
+    }
+
+    /** The most virtqueues that one of its devices may have, where it says so. */
+    default OptionalInt maxQueues() {
+        return OptionalInt.empty();
+    }
+
+    /** The feature bits that its devices may have, where it says so. */
+    default OptionalLong supportedFeatures() {
+        return OptionalLong.empty();
+    }
 }

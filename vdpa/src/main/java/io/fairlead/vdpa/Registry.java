@@ -73,7 +73,8 @@ public final class Registry implements AutoCloseable {
     }
 
     /**
-     * Closes and forgets a device; who serves it must have let go of it.
+     * Has its management device delete a device, and forgets it; who serves it must have let go of it. Closing the registry
+     * only closes devices.
      *
      * @throws IllegalArgumentException where there is none of that name
      */
@@ -83,7 +84,7 @@ public final class Registry implements AutoCloseable {
             throw new IllegalArgumentException(
                     "device %s does not exist; there are: %s".formatted(name, String.join(", ", devices.keySet())));
         }
-        entry.device().close();
+        entry.managementDevice().delete(entry.device());
     }
 
     @Override

@@ -48,6 +48,43 @@ class RegistryTest {
         }
     }
 
+    @Test
+    void removingLetsTheManagementDeviceDelete() throws Exception {
+        List<String> deleted = new ArrayList<>();
+        ManagementDevice keeping = new ManagementDevice() {
+            @Override
+            public String name() {
+                return "keeping";
+            }
+
+            @Override
+            public Set<Integer> deviceIds() {
+                return Set.of(2);
+            }
+
+            @Override
+            public VdpaDevice add(String name, int deviceId, Map<String, String> attributes) throws IOException {
+                return new Named().add(name, deviceId, attributes);
+            }
+
+            @Override
+            public void delete(VdpaDevice device) throws IOException {
+                device.close();
+                deleted.add(device.name());
+            }
+        };
+        assertThat(keeping.maxQueues()).isEmpty();
+        assertThat(keeping.supportedFeatures()).isEmpty();
+        try (Registry registry = new Registry()) {
+            registry.register(keeping);
+            registry.add("keeping", "a", 2, Map.of());
+            registry.add("keeping", "b", 2, Map.of());
+            registry.remove("a");
+        }
+        assertThat(closed).containsExactly("a", "b");
+        assertThat(deleted).containsExactly("a");
+    }
+
     private Registry registry() {
         Registry registry = new Registry();
         registry.register(new Named());
