@@ -3,6 +3,7 @@ module io.fairlead.cli {
     requires static transitive org.jspecify;
     requires io.fairlead.devices;
     requires io.fairlead.vhostuser;
+    requires io.fairlead.kernel;
     requires io.fairlead.qemu;
     requires io.fairlead.testbed;
     requires io.fairlead.node;

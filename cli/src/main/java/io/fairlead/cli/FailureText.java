@@ -1,5 +1,6 @@
 package io.fairlead.cli;
 
+import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
@@ -12,7 +13,7 @@ final class FailureText {
     private FailureText() {}
 
     static String of(Exception e) {
-        Throwable cause = e instanceof UncheckedIOException unchecked ? unchecked.getCause() : e;
+        Throwable cause = e instanceof UncheckedIOException && e.getCause() instanceof IOException within ? within : e;
         String message = cause.getMessage();
         if (cause instanceof FileSystemException file && file.getReason() == null && message != null) {
             return message + ": " + reason(file);

@@ -22,6 +22,7 @@ import picocli.CommandLine.Spec;
             NodeCommand.class,
             MigrateCommand.class,
             MachineCommand.class,
+            ManagementDeviceCommand.class,
             DeviceCommand.class,
             BenchCommand.class,
             StateCommand.class,

@@ -1,0 +1,184 @@
+package io.fairlead.cli;
+
+import io.fairlead.kernel.management.DeviceAttributes;
+import io.fairlead.kernel.management.DeviceInfo;
+import io.fairlead.kernel.management.ManagementDeviceName;
+import io.fairlead.kernel.management.StableNames;
+import io.fairlead.kernel.management.VdpaBus;
+import io.fairlead.kernel.management.VdpaFamily;
+import java.io.IOException;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** The commands of {@code fairlead dev} that list, make and delete vDPA devices of this host's kernel, and bind them. */
+final class KernelDeviceCommands {
+    private static final String DEVICE =
+            "Its name, or its stable name, such as net-52:54:00:12:34:56 (fairlead dev show).";
+
+    private KernelDeviceCommands() {}
+
+    @Command(
+            name = "show",
+            aliases = "list",
+            description = "Show the vDPA devices of this host's kernel, or one of them.",
+            mixinStandardHelpOptions = true,
+            footerHeading = "%nExamples:%n",
+            footer = {
+                "  fairlead dev show",
+                "  fairlead dev show blk0 --json",
+                "",
+                "JSON is that of iproute2's 'vdpa -j dev show'."
+            })
+    static final class Show implements Callable<Integer> {
+        @Parameters(arity = "0..1", paramLabel = "NAME", description = DEVICE)
+        private @Nullable String name;
+
+        @Option(names = "--json", description = "Print JSON.")
+        private boolean json;
+
+        @Override
+        public Integer call() throws IOException {
+            try (VdpaFamily family = VdpaFamily.open()) {
+                List<DeviceInfo> devices =
+                        name == null ? family.devices() : List.of(family.device(StableNames.resolve(family, name)));
+                KernelObjects.printDevices(json, family, devices);
+                return 0;
+            }
+        }
+    }
+
+    @Command(
+            name = "add",
+            description = "Make a vDPA device of this host's kernel.",
+            mixinStandardHelpOptions = true,
+            customSynopsis = {
+                "fairlead dev add name NAME mgmtdev MGMTDEV [mac ADDRESS] [mtu BYTES]",
+                "                 [max_vqp PAIRS] [device_features HEX] [--permissions FILE]",
+                "                 [--json]"
+            },
+            footerHeading = "%nExamples:%n",
+            footer = {
+                "  fairlead dev add name net0 mgmtdev vdpasim_net mac 52:54:00:12:34:56 mtu 1500",
+                "  fairlead dev add name blk0 mgmtdev pci/0000:00:05.0",
+                "  fairlead dev add name blk1 mgmtdev vdpasim_blk device_features 0x300000200",
+                "",
+                "For VDUSE, NAME is that of the device that a program serves already."
+            })
+    static final class Add implements Callable<Integer> {
+        @Parameters(arity = "1..*", paramLabel = "WORD VALUE", description = "What it shall be like, in pairs.")
+        private List<String> words = List.of();
+
+        @Mixin
+        private final PermissionsMixin permissions = new PermissionsMixin();
+
+        @Option(names = "--json", description = "Print JSON.")
+        private boolean json;
+
+        @Override
+        public Integer call() throws IOException {
+            Map<String, String> pairs =
+                    WordPairs.parse(words, List.of("name", "mgmtdev", "mac", "mtu", "max_vqp", "device_features"));
+            String name = WordPairs.take(pairs, "name");
+            ManagementDeviceName managementDevice = ManagementDeviceName.parse(WordPairs.take(pairs, "mgmtdev"));
+            DeviceAttributes attributes = DeviceAttributes.parse(pairs);
+            try (VdpaFamily family = VdpaFamily.open()) {
+                family.add(name, managementDevice, attributes);
+                KernelObjects.settle(family, permissions.file());
+                KernelObjects.printDevices(json, family, List.of(family.device(name)));
+                return 0;
+            }
+        }
+    }
+
+    @Command(
+            name = "del",
+            description = "Delete a vDPA device of this host's kernel that nobody uses.",
+            mixinStandardHelpOptions = true)
+    static final class Delete implements Callable<Integer> {
+        @Parameters(paramLabel = "NAME", description = DEVICE)
+        private String name = "";
+
+        @Mixin
+        private final PermissionsMixin permissions = new PermissionsMixin();
+
+        @Override
+        public Integer call() throws IOException {
+            VdpaBus bus = VdpaBus.ofHost();
+            try (VdpaFamily family = VdpaFamily.open()) {
+                String device = StableNames.resolve(family, name);
+                if (bus.devices().contains(device)) {
+                    bus.requireUnused(device, "delete it");
+                }
+                family.delete(device);
+                KernelObjects.settle(family, permissions.file());
+                return 0;
+            }
+        }
+    }
+
+    @Command(
+            name = "bind",
+            description = "Give a vDPA device of this host's kernel to a bus driver, and keep others from taking it.",
+            mixinStandardHelpOptions = true,
+            footerHeading = "%nExamples:%n",
+            footer = {
+                "  fairlead dev bind blk0                  # /dev/vhost-vdpa-N, for machines",
+                "  fairlead dev bind blk0 virtio_vdpa      # /dev/vdX, for the host itself"
+            })
+    static final class Bind implements Callable<Integer> {
+        @Parameters(index = "0", paramLabel = "NAME", description = DEVICE)
+        private String name = "";
+
+        @Parameters(
+                index = "1",
+                arity = "0..1",
+                paramLabel = "DRIVER",
+                defaultValue = VdpaBus.VHOST_VDPA,
+                description = "vhost_vdpa (default) or virtio_vdpa.")
+        private String driver = VdpaBus.VHOST_VDPA;
+
+        @Mixin
+        private final PermissionsMixin permissions = new PermissionsMixin();
+
+        @Option(names = "--json", description = "Print JSON.")
+        private boolean json;
+
+        @Override
+        public Integer call() throws IOException {
+            try (VdpaFamily family = VdpaFamily.open()) {
+                String device = StableNames.resolve(family, name);
+                VdpaBus.ofHost().bind(device, driver);
+                KernelObjects.settle(family, permissions.file());
+                KernelObjects.printDevices(json, family, List.of(family.device(device)));
+                return 0;
+            }
+        }
+    }
+
+    @Command(
+            name = "unbind",
+            description = "Take a vDPA device of this host's kernel from its bus driver.",
+            mixinStandardHelpOptions = true)
+    static final class Unbind implements Callable<Integer> {
+        @Parameters(paramLabel = "NAME", description = DEVICE)
+        private String name = "";
+
+        @Mixin
+        private final PermissionsMixin permissions = new PermissionsMixin();
+
+        @Override
+        public Integer call() throws IOException {
+            try (VdpaFamily family = VdpaFamily.open()) {
+                VdpaBus.ofHost().unbind(StableNames.resolve(family, name));
+                KernelObjects.settle(family, permissions.file());
+                return 0;
+            }
+        }
+    }
+}
