@@ -21,7 +21,7 @@ final class FsRequestHandler implements QueueHandler {
     private static final long SLOW_NANOS = 4_000_000;
 
     private static final long AVOID_NANOS = 50_000_000;
-    private static final int MAX_QUICK_WRITE_BYTES = 132 << 10;
+    private static final long MAX_QUICK_WRITE_BYTES = CachedTransfers.MAX_BYTES + (4 << 10);
 
     private final FsService service;
     private final QueueRunner runner;

@@ -21,6 +21,8 @@ final class FsThread {
     /** Header, arguments, two names and a value. */
     static final int MAX_IN_BYTES = MAX_XATTR_BYTES + 4096;
 
+    private static final int WRITE_IN_BYTES = Fuse.InHeader.BYTES + FuseFile.WriteIn.BYTES;
+
     /** Header and the largest answer that does not go straight into guest memory. */
     static final int MAX_OUT_BYTES = Fuse.OutHeader.BYTES + MAX_XATTR_BYTES;
 
@@ -95,10 +97,11 @@ final class FsThread {
         return CURRENT.get();
     }
 
-    /** Copies the request in. */
+    /** Copies the request in; of a write not the data, which goes straight into the file. */
     void take(DescriptorChain newChain) {
         chain = newChain;
-        inBytes = (int) Math.min(newChain.readableBytes(), MAX_IN_BYTES);
+        boolean write = newChain.readInt(Fuse.InHeader.OPCODE) == FuseOpcode.WRITE;
+        inBytes = (int) Math.min(newChain.readableBytes(), write ? WRITE_IN_BYTES : MAX_IN_BYTES);
         newChain.read(0, in, 0, inBytes);
         outRoom = (int) Math.min(newChain.writableBytes(), MAX_OUT_BYTES) - Fuse.OutHeader.BYTES;
     }

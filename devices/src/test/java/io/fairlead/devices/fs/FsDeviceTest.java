@@ -21,12 +21,15 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.SplittableRandom;
 import java.util.TreeSet;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the device does for a guest that asks sensibly. */
 class FsDeviceTest {
@@ -206,6 +209,52 @@ class FsDeviceTest {
                             .getInt(0))
                     .isEqualTo(16);
             assertThat(folder.resolve("copy")).hasContent("0123456789abcdef");
+        }
+    }
+
+    /** Alone and several at a time: what the queue's own thread does, and as long as a guest may send them. */
+    @ParameterizedTest
+    @ValueSource(ints = {496 << 10, FsService.MAX_WRITE_BYTES})
+    void readsAndWritesMuchAtATime(int size) throws Exception {
+        try (FuseClient guest = client().mount()) {
+            FuseClient.Reply created = guest.create(ROOT, "data", FileIo.O_RDWR);
+            long file = created.nodeId();
+            long handle = FuseClient.createdHandle(created);
+            byte[][] parts = new byte[4][size];
+            SplittableRandom random = new SplittableRandom(1);
+            for (byte[] part : parts) {
+                random.nextBytes(part);
+            }
+            ByteBuffer alone = FuseClient.writeIn(handle, 0, parts[0]);
+            assertThat(guest.call(FuseOpcode.WRITE, file, alone, FuseFile.WriteOut.BYTES)
+                            .ok()
+                            .getInt(0))
+                    .isEqualTo(size);
+            assertThat(guest.read(file, handle, 0, size).ok().body().equals(ByteBuffer.wrap(parts[0])))
+                    .isTrue();
+            for (int i = 0; i < parts.length; i++) {
+                ByteBuffer part = FuseClient.writeIn(handle, (long) i * size, parts[i]);
+                long _ = guest.send(FuseClient.REQUESTS, i, FuseOpcode.WRITE, file, part, FuseFile.WriteOut.BYTES);
+            }
+            for (int i = 0; i < parts.length; i++) {
+                assertThat(guest.reply(FuseClient.REQUESTS, i).ok().getInt(0)).isEqualTo(size);
+            }
+            for (int i = 0; i < parts.length; i++) {
+                ByteBuffer part = FuseClient.readIn(handle, (long) i * size, size);
+                long _ = guest.send(FuseClient.REQUESTS, i, FuseOpcode.READ, file, part, size);
+            }
+            for (int i = 0; i < parts.length; i++) {
+                assertThat(guest.reply(FuseClient.REQUESTS, i).ok().body().equals(ByteBuffer.wrap(parts[i])))
+                        .isTrue();
+            }
+            // Less than asked for, at the end of the file.
+            assertThat(guest.read(file, handle, 3L * size + 100, size)
+                            .ok()
+                            .body()
+                            .equals(ByteBuffer.wrap(parts[3], 100, size - 100)))
+                    .isTrue();
+            assertThat(Files.size(folder.resolve("data"))).isEqualTo(4L * size);
+            assertThat(guest.device.statistics().total().failedRequests()).isZero();
         }
     }
 

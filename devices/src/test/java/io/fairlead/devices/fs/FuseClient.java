@@ -28,8 +28,8 @@ final class FuseClient implements AutoCloseable {
     static final int HIPRIO = 0;
     static final int REQUESTS = 1;
 
-    private static final int SLOT_BYTES = 160 << 10;
-    private static final int OUT_OFFSET = 80 << 10;
+    private static final int SLOT_BYTES = 2200 << 10;
+    private static final int OUT_OFFSET = 1100 << 10;
     private static final int SLOTS = 8;
     private static final Duration PATIENCE = Duration.ofSeconds(20);
     private static final long POLL_NANOS = 20_000;
@@ -169,15 +169,21 @@ final class FuseClient implements AutoCloseable {
         long at = slot(slot);
         put(at, header);
         put(at + Fuse.InHeader.BYTES, arguments);
-        int readable = argumentBytes == 0 ? 1 : 2;
+        // The data of a write by itself, as Linux has it.
+        int ownBytes = opcode == FuseOpcode.WRITE ? Math.min(argumentBytes, FuseFile.WriteIn.BYTES) : argumentBytes;
+        int readable = argumentBytes == 0 ? 1 : ownBytes == argumentBytes ? 2 : 3;
         int writable = answerBytes < 0 ? 0 : answerBytes == 0 ? 1 : 2;
         long[] addresses = new long[readable + writable];
         int[] lengths = new int[readable + writable];
         addresses[0] = Guest.BASE + at;
         lengths[0] = Fuse.InHeader.BYTES;
-        if (readable == 2) {
+        if (readable > 1) {
             addresses[1] = addresses[0] + Fuse.InHeader.BYTES;
-            lengths[1] = argumentBytes;
+            lengths[1] = ownBytes;
+        }
+        if (readable > 2) {
+            addresses[2] = addresses[1] + ownBytes;
+            lengths[2] = argumentBytes - ownBytes;
         }
         if (writable > 0) {
             addresses[readable] = Guest.BASE + at + OUT_OFFSET;
@@ -267,13 +273,16 @@ final class FuseClient implements AutoCloseable {
     }
 
     Reply write(long node, long handle, long offset, String text) {
-        byte[] data = text.getBytes(StandardCharsets.UTF_8);
-        ByteBuffer arguments = bytes(FuseFile.WriteIn.BYTES + data.length)
+        ByteBuffer arguments = writeIn(handle, offset, text.getBytes(StandardCharsets.UTF_8));
+        return call(FuseOpcode.WRITE, node, arguments, FuseFile.WriteOut.BYTES);
+    }
+
+    static ByteBuffer writeIn(long handle, long offset, byte[] data) {
+        return bytes(FuseFile.WriteIn.BYTES + data.length)
                 .putLong(FuseFile.WriteIn.FH, handle)
                 .putLong(FuseFile.WriteIn.OFFSET, offset)
-                .putInt(FuseFile.WriteIn.SIZE, data.length);
-        arguments.put(FuseFile.WriteIn.BYTES, data);
-        return call(FuseOpcode.WRITE, node, arguments, FuseFile.WriteOut.BYTES);
+                .putInt(FuseFile.WriteIn.SIZE, data.length)
+                .put(FuseFile.WriteIn.BYTES, data);
     }
 
     Reply read(long node, long handle, long offset, int size) {
