@@ -106,7 +106,7 @@ public record DemoMove(
                 .append(millis));
         return String.format(
                 Locale.ROOT,
-                "%-15s %,d ms (%s); stood still %d ms by QEMU, %.0f ms in the guest; %,d bytes of device state, %.0f MiB;"
+                "%-19s %,d ms (%s); stood still %d ms by QEMU, %.0f ms in the guest; %,d bytes of device state, %.0f MiB;"
                         + " pages marked by devices: %s",
                 from + " -> " + to,
                 totalMillis,

@@ -77,7 +77,7 @@ final class DemoMover implements AutoCloseable {
             JsonNode figures = line.path("progress");
             progress.stage(String.format(
                     Locale.ROOT,
-                    "    %.0f of %.0f MiB left, %.0f MiB/s, memory changes at %.0f MiB/s",
+                    "    %.0f of %.0f MiB left, sent at %.0f MiB/s, memory changes at %.0f MiB/s",
                     figures.path("remainingBytes").asLong() / MIB,
                     figures.path("totalBytes").asLong() / MIB,
                     figures.path("rateBytesPerSecond").asLong() / MIB,

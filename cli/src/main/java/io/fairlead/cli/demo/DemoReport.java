@@ -165,21 +165,21 @@ public record DemoReport(
     public String text() {
         List<String> lines = new ArrayList<>();
         lines.add("");
-        lines.add(String.format(Locale.ROOT, "boot            %.1f s to the first command", bootSeconds));
+        lines.add(String.format(Locale.ROOT, "boot                %.1f s to the first command", bootSeconds));
         for (Speed speed : speeds) {
             lines.add(String.format(
                     Locale.ROOT, "%-19s %,.0f a second (fio in the guest, depth 32)", speed.name(), speed.perSecond()));
         }
         lines.add(String.format(
-                Locale.ROOT, "verified        %,d bytes by fio, and %d checks", verifiedBytes, checks.size()));
+                Locale.ROOT, "verified            %,d bytes by fio, and %d checks", verifiedBytes, checks.size()));
         moves.forEach(move -> lines.add(move.text()));
-        lines.add(
-                String.format(Locale.ROOT, "while it moved  %,d bytes verified, lost: %d", movingVerifiedBytes, lost));
+        lines.add(String.format(
+                Locale.ROOT, "while it moved      %,d bytes verified, lost: %d", movingVerifiedBytes, lost));
         served.forEach(device -> lines.add(device.text()));
         List<Check> broken = checks.stream().filter(check -> !check.held()).toList();
-        lines.add("errors          " + (broken.isEmpty() ? "none" : broken.size()));
+        lines.add("errors              " + (broken.isEmpty() ? "none" : broken.size()));
         broken.forEach(check -> lines.add("  FAILED " + check.name() + ": " + check.detail()));
-        lines.add("serial log      " + consoleLog);
+        lines.add("serial log          " + consoleLog);
         lines.add(String.format(Locale.ROOT, "%s in %.0f s", held ? "success" : "FAILED", totalSeconds));
         return String.join("\n", lines) + "\n";
     }

@@ -29,7 +29,7 @@ class DemoReportTest {
         assertThat(report(1, good, reads).held()).isFalse();
         DemoReport broken = report(0, good, reads, bad);
         assertThat(broken.held()).isFalse();
-        assertThat(broken.text()).contains("errors          1", "FAILED mkfs: no room", "serial.log");
+        assertThat(broken.text()).contains("errors              1", "FAILED mkfs: no room", "serial.log");
         assertThat(JSON.readTree(broken.json()).path("held").asBoolean(true)).isFalse();
     }
 
