@@ -2,6 +2,7 @@ package io.fairlead.cli;
 
 import io.fairlead.kernel.management.DeviceAttributes;
 import io.fairlead.kernel.management.DeviceInfo;
+import io.fairlead.kernel.management.DevicePermissions;
 import io.fairlead.kernel.management.ManagementDeviceName;
 import io.fairlead.kernel.management.StableNames;
 import io.fairlead.kernel.management.VdpaBus;
@@ -87,9 +88,10 @@ final class KernelDeviceCommands {
             String name = WordPairs.take(pairs, "name");
             ManagementDeviceName managementDevice = ManagementDeviceName.parse(WordPairs.take(pairs, "mgmtdev"));
             DeviceAttributes attributes = DeviceAttributes.parse(pairs);
+            DevicePermissions rules = permissions.read();
             try (VdpaFamily family = VdpaFamily.open()) {
                 family.add(name, managementDevice, attributes);
-                KernelObjects.settle(family, permissions.file());
+                KernelObjects.settle(name + " was added", family, rules);
                 KernelObjects.printDevices(json, family, List.of(family.device(name)));
                 return 0;
             }
@@ -110,13 +112,14 @@ final class KernelDeviceCommands {
         @Override
         public Integer call() throws IOException {
             VdpaBus bus = VdpaBus.ofHost();
+            DevicePermissions rules = permissions.read();
             try (VdpaFamily family = VdpaFamily.open()) {
                 String device = StableNames.resolve(family, name);
                 if (bus.devices().contains(device)) {
                     bus.requireUnused(device, "delete it");
                 }
                 family.delete(device);
-                KernelObjects.settle(family, permissions.file());
+                KernelObjects.settle(device + " was deleted", family, rules);
                 return 0;
             }
         }
@@ -151,10 +154,11 @@ final class KernelDeviceCommands {
 
         @Override
         public Integer call() throws IOException {
+            DevicePermissions rules = permissions.read();
             try (VdpaFamily family = VdpaFamily.open()) {
                 String device = StableNames.resolve(family, name);
                 VdpaBus.ofHost().bind(device, driver);
-                KernelObjects.settle(family, permissions.file());
+                KernelObjects.settle("%s is bound to %s".formatted(device, driver), family, rules);
                 KernelObjects.printDevices(json, family, List.of(family.device(device)));
                 return 0;
             }
@@ -174,9 +178,11 @@ final class KernelDeviceCommands {
 
         @Override
         public Integer call() throws IOException {
+            DevicePermissions rules = permissions.read();
             try (VdpaFamily family = VdpaFamily.open()) {
-                VdpaBus.ofHost().unbind(StableNames.resolve(family, name));
-                KernelObjects.settle(family, permissions.file());
+                String device = StableNames.resolve(family, name);
+                VdpaBus.ofHost().unbind(device);
+                KernelObjects.settle(device + " is unbound", family, rules);
                 return 0;
             }
         }

@@ -13,7 +13,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.SequencedMap;
 import java.util.function.Function;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -70,9 +69,17 @@ final class KernelObjects {
                 device -> VdpaDocument.text(device) + places.getOrDefault(device.name(), ""));
     }
 
-    /** Brings links and permissions of character devices in line with the devices that there are. */
-    static void settle(VdpaFamily family, Path permissions) throws IOException {
-        SequencedMap<String, DeviceInfo> names = StableNames.of(family);
-        var _ = DeviceNodes.ofHost(DevicePermissions.read(permissions)).settle(names);
+    /**
+     * Brings links and permissions of character devices in line with the devices that there are.
+     *
+     * @param done what was done before, for the message where this fails
+     */
+    static void settle(String done, VdpaFamily family, DevicePermissions permissions) throws IOException {
+        try {
+            var _ = DeviceNodes.ofHost(permissions).settle(StableNames.of(family));
+        } catch (IOException e) {
+            throw new IOException(
+                    "%s, but links and permissions are not as they should be: %s".formatted(done, e.getMessage()), e);
+        }
     }
 }

@@ -47,10 +47,10 @@ final class ManagementDeviceCommand implements Runnable {
             @Parameters(arity = "0..1", paramLabel = "MGMTDEV", description = "Only this one.") @Nullable String name,
             @Option(names = "--json", description = "Print JSON.") boolean json)
             throws IOException {
+        ManagementDeviceName wanted = name == null ? null : ManagementDeviceName.parse(name);
         try (VdpaFamily family = VdpaFamily.open()) {
-            List<ManagementDeviceInfo> found = name == null
-                    ? family.managementDevices()
-                    : List.of(family.managementDevice(ManagementDeviceName.parse(name)));
+            List<ManagementDeviceInfo> found =
+                    wanted == null ? family.managementDevices() : List.of(family.managementDevice(wanted));
             KernelObjects.print(
                     json, "mgmtdev", found, info -> info.name().toString(), VdpaDocument::of, VdpaDocument::text);
         }

@@ -1,6 +1,7 @@
 package io.fairlead.cli;
 
 import io.fairlead.kernel.management.DevicePermissions;
+import java.io.IOException;
 import java.nio.file.Path;
 import picocli.CommandLine.Option;
 
@@ -15,7 +16,8 @@ final class PermissionsMixin {
             })
     private Path file = DevicePermissions.DEFAULT_FILE;
 
-    Path file() {
-        return file;
+    /** @throws IOException where a line is wrong, or a file that was named is not there */
+    DevicePermissions read() throws IOException {
+        return DevicePermissions.read(file);
     }
 }
