@@ -145,7 +145,7 @@ final class KernelDeviceDetails {
                 found.forEach((queue, statistics) -> {
                     Map<String, Object> fields = new LinkedHashMap<>();
                     fields.put("queue", queue);
-                    fields.putAll(VdpaDocument.of(statistics));
+                    fields.putAll(VdpaDocument.ofQueue(statistics));
                     queues.add(fields);
                 });
                 System.out.println(new JsonMapper().writeValueAsString(Map.of(device, queues)));
@@ -154,7 +154,7 @@ final class KernelDeviceDetails {
             System.out.println(device + ":");
             found.forEach((queue, statistics) -> {
                 StringBuilder line = new StringBuilder("  queue ").append(queue);
-                VdpaDocument.of(statistics)
+                VdpaDocument.ofQueue(statistics)
                         .forEach((field, value) ->
                                 line.append(' ').append(field).append(' ').append(value));
                 System.out.println(line);

@@ -2,8 +2,6 @@ package io.fairlead.kernel.management;
 
 import io.fairlead.linux.GenericNetlink;
 import io.fairlead.linux.NetlinkAttributes;
-import io.fairlead.virtio.DeviceId;
-import io.fairlead.virtio.NetConfig;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -69,26 +67,13 @@ final class VdpaAnswers {
                 counter = Optional.empty();
             }
         }
-        int deviceId = deviceId(attributes);
         return new VendorStatistics(
                 text(attributes, VdpaUapi.VDPA_ATTR_DEV_NAME, "device name"),
-                deviceId,
-                deviceId == DeviceId.NET ? queueType(attributes) : "",
+                deviceId(attributes),
+                attributes.u32(VdpaUapi.VDPA_ATTR_DEV_QUEUE_INDEX),
+                attributes.u16(VdpaUapi.VDPA_ATTR_DEV_NET_CFG_MAX_VQP).orElse(0),
+                attributes.u64(VdpaUapi.VDPA_ATTR_DEV_NEGOTIATED_FEATURES).orElse(0),
                 List.copyOf(counters));
-    }
-
-    private static String queueType(NetlinkAttributes attributes) throws IOException {
-        OptionalLong index = attributes.u32(VdpaUapi.VDPA_ATTR_DEV_QUEUE_INDEX);
-        if (index.isEmpty()) {
-            return "";
-        }
-        int pairs = attributes.u16(VdpaUapi.VDPA_ATTR_DEV_NET_CFG_MAX_VQP).orElse(0);
-        long features =
-                attributes.u64(VdpaUapi.VDPA_ATTR_DEV_NEGOTIATED_FEATURES).orElse(0);
-        if ((features & NetConfig.F_CTRL_VQ) != 0 && index.getAsLong() == 2L * pairs) {
-            return "control_vq";
-        }
-        return (index.getAsLong() & 1) == 0 ? "rx" : "tx";
     }
 
     private static Optional<String> mac(NetlinkAttributes attributes) throws IOException {

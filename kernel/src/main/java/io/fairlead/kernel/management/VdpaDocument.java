@@ -82,16 +82,22 @@ public final class VdpaDocument {
 
     /** The value below the device's name. */
     public static Map<String, Object> of(VendorStatistics statistics) {
+        return fields(statistics, statistics.queueTypeOfIproute2());
+    }
+
+    /** As {@link #of(VendorStatistics)}, with what kind of queue it really is. */
+    public static Map<String, Object> ofQueue(VendorStatistics statistics) {
+        return fields(statistics, statistics.queueType());
+    }
+
+    private static Map<String, Object> fields(VendorStatistics statistics, String queueType) {
         Map<String, Object> fields = new LinkedHashMap<>();
-        if (!statistics.queueType().isEmpty()) {
-            fields.put("queue_type", statistics.queueType());
+        if (!queueType.isEmpty()) {
+            fields.put("queue_type", queueType);
         }
-        if (statistics.deviceId() == DeviceId.NET) {
-            statistics
-                    .counters()
-                    .forEach(counter ->
-                            fields.put(counter.name(), new BigInteger(Long.toUnsignedString(counter.value()))));
-        }
+        statistics
+                .counters()
+                .forEach(counter -> fields.put(counter.name(), new BigInteger(Long.toUnsignedString(counter.value()))));
         return fields;
     }
 
@@ -137,7 +143,7 @@ public final class VdpaDocument {
 
     /** As {@code vdpa dev vstats show} has it. */
     public static String text(VendorStatistics statistics) {
-        return named(statistics.name(), of(statistics));
+        return named(statistics.name(), ofQueue(statistics));
     }
 
     private static String named(String name, Map<String, Object> fields) {

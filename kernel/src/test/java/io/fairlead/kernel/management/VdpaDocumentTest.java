@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.math.BigInteger;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 
 /** The fields are those of {@code vdpa -j}, blanks at the end of names included; a system test compares with it. */
@@ -93,8 +94,8 @@ class VdpaDocumentTest {
 
     @Test
     void statisticsCountWithoutSign() {
-        VendorStatistics statistics =
-                new VendorStatistics("net0", 1, "rx", List.of(new VendorStatistics.Counter("packets", -1)));
+        VendorStatistics statistics = new VendorStatistics(
+                "net0", 1, OptionalLong.of(2), 2, 0, List.of(new VendorStatistics.Counter("packets", -1)));
         assertThat(VdpaDocument.of(statistics))
                 .containsExactly(
                         Map.entry("queue_type", "rx"), Map.entry("packets", new BigInteger("18446744073709551615")));

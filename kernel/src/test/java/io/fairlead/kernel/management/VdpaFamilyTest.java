@@ -132,29 +132,35 @@ class VdpaFamilyTest {
 
     @Test
     void readsStatistics() throws IOException {
+        assertThat(statistics(0, 1).counters())
+                .containsExactly(
+                        new VendorStatistics.Counter("rx packets", 5), new VendorStatistics.Counter("rx bytes", -1));
         for (var expected : Map.of(0, "rx", 1, "tx", 2, "control_vq", 3, "tx").entrySet()) {
-            kernel.answer(
-                    VdpaUapi.VDPA_CMD_DEV_VSTATS_GET,
-                    VdpaUapi.VDPA_CMD_DEV_VSTATS_GET,
-                    new NetlinkPayload()
-                            .text(VdpaUapi.VDPA_ATTR_DEV_NAME, "net0")
-                            .u32(VdpaUapi.VDPA_ATTR_DEV_ID, 1)
-                            .u16(VdpaUapi.VDPA_ATTR_DEV_NET_CFG_MAX_VQP, 1)
-                            .u64(VdpaUapi.VDPA_ATTR_DEV_NEGOTIATED_FEATURES, 1 << 17)
-                            .u32(VdpaUapi.VDPA_ATTR_DEV_QUEUE_INDEX, expected.getKey())
-                            .text(VdpaUapi.VDPA_ATTR_DEV_VENDOR_ATTR_NAME, "rx packets")
-                            .u64(VdpaUapi.VDPA_ATTR_DEV_VENDOR_ATTR_VALUE, 5)
-                            .text(VdpaUapi.VDPA_ATTR_DEV_VENDOR_ATTR_NAME, "rx bytes")
-                            .u64(VdpaUapi.VDPA_ATTR_DEV_VENDOR_ATTR_VALUE, -1));
-            assertThat(family.statistics("net0", expected.getKey()))
-                    .isEqualTo(new VendorStatistics(
-                            "net0",
-                            1,
-                            expected.getValue(),
-                            List.of(
-                                    new VendorStatistics.Counter("rx packets", 5),
-                                    new VendorStatistics.Counter("rx bytes", -1))));
+            for (int pairs = 0; pairs < 2; pairs++) {
+                assertThat(statistics(expected.getKey(), pairs).queueType()).isEqualTo(expected.getValue());
+            }
         }
+        assertThat(statistics(2, 2).queueType()).isEqualTo("rx");
+        assertThat(statistics(4, 2).queueType()).isEqualTo("control_vq");
+        assertThat(VdpaDocument.of(statistics(0, 0))).containsEntry("queue_type", "control_vq");
+        assertThat(VdpaDocument.ofQueue(statistics(0, 0))).containsEntry("queue_type", "rx");
+    }
+
+    private VendorStatistics statistics(int queue, int maxQueuePairs) throws IOException {
+        kernel.answer(
+                VdpaUapi.VDPA_CMD_DEV_VSTATS_GET,
+                VdpaUapi.VDPA_CMD_DEV_VSTATS_GET,
+                new NetlinkPayload()
+                        .text(VdpaUapi.VDPA_ATTR_DEV_NAME, "net0")
+                        .u32(VdpaUapi.VDPA_ATTR_DEV_ID, 1)
+                        .u16(VdpaUapi.VDPA_ATTR_DEV_NET_CFG_MAX_VQP, maxQueuePairs)
+                        .u64(VdpaUapi.VDPA_ATTR_DEV_NEGOTIATED_FEATURES, 1 << 17)
+                        .u32(VdpaUapi.VDPA_ATTR_DEV_QUEUE_INDEX, queue)
+                        .text(VdpaUapi.VDPA_ATTR_DEV_VENDOR_ATTR_NAME, "rx packets")
+                        .u64(VdpaUapi.VDPA_ATTR_DEV_VENDOR_ATTR_VALUE, 5)
+                        .text(VdpaUapi.VDPA_ATTR_DEV_VENDOR_ATTR_NAME, "rx bytes")
+                        .u64(VdpaUapi.VDPA_ATTR_DEV_VENDOR_ATTR_VALUE, -1));
+        return family.statistics("net0", queue);
     }
 
     @Test
