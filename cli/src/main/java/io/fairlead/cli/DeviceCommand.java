@@ -1,5 +1,6 @@
 package io.fairlead.cli;
 
+import io.fairlead.kernel.management.DevicePermissions;
 import io.fairlead.kernel.management.StableNames;
 import io.fairlead.kernel.management.VdpaFamily;
 import java.io.IOException;
@@ -100,7 +101,11 @@ final class DeviceCommand implements Runnable {
                     + " a node, name the node's socket by --control");
         }
         try (VdpaFamily family = VdpaFamily.open()) {
-            family.setMac(StableNames.resolve(family, device), mac);
+            DevicePermissions rules = DevicePermissions.read(DevicePermissions.DEFAULT_FILE);
+            String name = StableNames.resolve(family, device);
+            family.setMac(name, mac);
+            // A card's stable name has its address.
+            KernelObjects.settle(name + " has its address", family, rules);
             return 0;
         }
     }

@@ -12,7 +12,7 @@ import java.util.OptionalLong;
  * @param vendorId the virtio vendor id
  * @param maxQueues its virtqueues
  * @param maxQueueSize the most entries of one
- * @param minQueueSize the fewest; not told by kernels before 6.0
+ * @param minQueueSize the fewest, where the kernel tells it
  */
 public record DeviceInfo(
         String name,

@@ -193,7 +193,7 @@ public final class VdpaFamily implements AutoCloseable {
     }
 
     /**
-     * Changes the MAC address of a network card that no driver uses; kernels from 6.13 on.
+     * Changes the MAC address of a network card that no driver uses, where the kernel knows how: 6.12 does.
      *
      * @throws ManagementException with EOPNOTSUPP where the kernel or the device's driver cannot
      */

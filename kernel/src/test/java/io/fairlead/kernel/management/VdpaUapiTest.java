@@ -29,7 +29,7 @@ class VdpaUapiTest {
                 expected.put(field.getName(), (long) field.getInt(null));
             }
         }
-        // Linux 6.1 has them; those for disks came with 6.9.
+        // Linux 6.1 has them; those for disks are younger.
         assertThat(expected).hasSizeGreaterThan(25).containsKey("VDPA_ATTR_DEV_FEATURES");
         StringBuilder source = new StringBuilder("#include <stdio.h>\n#include <linux/vdpa.h>\nint main(void) {\n");
         expected.keySet().forEach(name -> source.append("printf(\"%lld\\n\", (long long) " + name + ");\n"));
