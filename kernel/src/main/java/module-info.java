@@ -5,4 +5,5 @@ module io.fairlead.kernel {
     requires org.slf4j;
 
     exports io.fairlead.kernel.management;
+    exports io.fairlead.kernel.vduse;
 }

@@ -2,7 +2,8 @@ package io.fairlead.cli;
 
 import io.fairlead.cli.host.ServedDevices;
 import io.fairlead.devices.all.SoftwareManagement;
-import io.fairlead.node.DeviceOption;
+import io.fairlead.kernel.vduse.VduseEndpoint;
+import io.fairlead.kernel.vduse.VduseFrontEnd;
 import io.fairlead.vdpa.DeviceStatistics;
 import io.fairlead.vdpa.QueueStatistics;
 import io.fairlead.vdpa.Registry;
@@ -13,6 +14,7 @@ import io.fairlead.vhostuser.server.VhostUserEndpoint;
 import io.fairlead.virtio.DeviceId;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -24,10 +26,14 @@ import picocli.CommandLine.Option;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
-/** {@code fairlead serve}: software devices and other daemons' at vhost-user sockets, until a signal ends it. */
+/**
+ * {@code fairlead serve}: software devices and other daemons', at vhost-user sockets or in this host's kernel, until a
+ * signal ends it.
+ */
 @Command(
         name = "serve",
-        description = "Serve devices, each at a vhost-user socket of its own, until SIGINT or SIGTERM.",
+        description = "Serve devices, each at a vhost-user socket of its own or in this host's kernel, until SIGINT or"
+                + " SIGTERM.",
         mixinStandardHelpOptions = true,
         footerHeading = "%nExample:%n",
         footer = {
@@ -40,6 +46,9 @@ import tools.jackson.databind.node.ObjectNode;
             "A disk of qemu-storage-daemon, whose own socket is /tmp/qsd.sock, is taken and presented by",
             "  fairlead serve --device name=disk1,type=blk,socket=/tmp/disk1.sock,backend=/tmp/qsd.sock",
             "",
+            "A disk for this host itself, by VDUSE: afterwards, 'vdpa dev add name disk2 mgmtdev vduse' makes it /dev/vdX",
+            "  fairlead serve --device name=disk2,type=blk,vduse=disk2,path=disk.img",
+            "",
             "Sockets are made with mode 0600. When all of them listen, the line 'ready' is printed;",
             "at the end, what each queue served and how long rings took to start and stop."
         })
@@ -51,8 +60,8 @@ final class ServeCommand implements Callable<Integer> {
             required = true,
             paramLabel = "KEY=VALUE,...",
             description = {
-                "A device, as often as there are devices. name=, type= and socket= are needed; a comma in a value is"
-                        + " doubled.",
+                "A device, as often as there are devices. name=, type= and one of socket= (for machines) and vduse=NAME"
+                        + " (for this host's kernel: blk, net, fs) are needed; a comma in a value is doubled.",
                 SoftwareManagement.HELP,
                 "With backend=SOCKET, the device of any type that another daemon serves there: "
                         + VhostUserManagement.ATTRIBUTES
@@ -65,6 +74,16 @@ final class ServeCommand implements Callable<Integer> {
             description = "Threads that serve queues; by default one a processor.")
     private int threads = Runtime.getRuntime().availableProcessors();
 
+    @Option(
+            names = "--state",
+            paramLabel = "FOLDER",
+            defaultValue = "/run/fairlead",
+            description =
+                    "Where requests in flight of devices with vduse= are recorded, so that the next process goes on"
+                            + " with them; should be empty after the host has started. Default: ${DEFAULT-VALUE}.")
+    @SuppressWarnings("NullAway.Init") // picocli sets it before call
+    private Path state;
+
     @Option(names = "--json", description = "Print JSON, one object a line.")
     private boolean json;
 
@@ -72,20 +91,19 @@ final class ServeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, InterruptedException {
-        List<DeviceOption> options = devices.stream().map(DeviceOption::parse).toList();
+        List<ServedOption> options = devices.stream().map(ServedOption::parse).toList();
         PrintStream out = System.out;
         try (TerminationSignal signal = TerminationSignal.install();
                 ServedDevices served = new ServedDevices(threads)) {
             List<VhostUserEndpoint> endpoints = new ArrayList<>();
-            for (DeviceOption option : options) {
-                VhostUserEndpoint endpoint =
-                        served.add(option.name(), option.deviceId(), option.socket(), option.attributes());
-                endpoints.add(endpoint);
-                printDevice(out, option, endpoint.device());
+            try (VduseFrontEnd kernel = new VduseFrontEnd(state)) {
+                for (ServedOption option : options) {
+                    present(option, served, kernel, endpoints);
+                }
+                out.println(json ? "{\"ready\":true}" : "ready");
+                out.flush();
+                signal.await();
             }
-            out.println(json ? "{\"ready\":true}" : "ready");
-            out.flush();
-            signal.await();
             served.stopServing();
             printStatistics(out, served.registry());
             endpoints.forEach(endpoint -> printRingTimes(out, endpoint));
@@ -94,22 +112,45 @@ final class ServeCommand implements Callable<Integer> {
         return 0;
     }
 
-    private void printDevice(PrintStream out, DeviceOption option, VdpaDevice device) {
+    private void present(
+            ServedOption option, ServedDevices served, VduseFrontEnd kernel, List<VhostUserEndpoint> endpoints)
+            throws IOException {
+        if (option.socket() != null) {
+            VhostUserEndpoint endpoint =
+                    served.add(option.name(), option.deviceId(), option.socket(), option.attributes());
+            endpoints.add(endpoint);
+            printDevice(
+                    endpoint.device(),
+                    endpoint.device().queueCount(),
+                    "socket",
+                    option.socket().toString(),
+                    "at ");
+        } else if (option.vduse() != null) {
+            VdpaDevice device = served.create(option.name(), option.deviceId(), option.attributes());
+            VduseEndpoint endpoint = kernel.serve(device, option.vduse());
+            String how = endpoint.isTakenUp() ? "taken up as VDUSE device " : "as VDUSE device ";
+            printDevice(device, endpoint.queueCount(), "vduse", option.vduse(), how);
+        }
+    }
+
+    private void printDevice(VdpaDevice device, int queueCount, String key, String where, String how) {
+        PrintStream out = System.out;
         if (json) {
             ObjectNode node = mapper.createObjectNode();
             node.put("name", device.name());
             node.put("type", DeviceId.name(device.deviceId()));
-            node.put("socket", option.socket().toString());
-            node.put("queues", device.queueCount());
+            node.put(key, where);
+            node.put("queues", queueCount);
             out.println(node);
         } else {
             out.printf(
-                    "%s: %s, %d queue%s, at %s%n",
+                    "%s: %s, %d queue%s, %s%s%n",
                     device.name(),
                     DeviceId.name(device.deviceId()),
-                    device.queueCount(),
-                    device.queueCount() == 1 ? "" : "s",
-                    option.socket());
+                    queueCount,
+                    queueCount == 1 ? "" : "s",
+                    how,
+                    where);
         }
     }
 

@@ -14,7 +14,7 @@ import java.nio.file.Path;
  * <p>Thread-safe. {@link #signal} and {@link #drain} allocate nothing and hold the descriptor open while they run, so
  * that a close by another thread never lets them touch another file.
  */
-public final class EventFd implements AutoCloseable {
+public final class EventFd implements Signal {
     static final int EFD_CLOEXEC = 0x80000;
     static final int EFD_NONBLOCK = 0x800;
     static final int F_GETFL = 3;
@@ -92,6 +92,7 @@ public final class EventFd implements AutoCloseable {
      *
      * @throws IllegalStateException after {@link #close}, or where the descriptor is not open for writing
      */
+    @Override
     public void signal() {
         int raw = fd.beginUse();
         try {

@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -50,6 +51,7 @@ class LayoutTest {
             #include <linux/genetlink.h>
             #include <linux/io_uring.h>
             #include <linux/openat2.h>
+            #include <linux/vduse.h>
             #include <net/if.h>
             #include <linux/if_tun.h>
             """;
@@ -61,6 +63,14 @@ class LayoutTest {
     /** Fields of those classes that are not C constants. */
     private static final List<String> NO_C_NAME =
             List.of("FLOCK_SIZE", "FLOCK_TYPE", "FLOCK_WHENCE", "FLOCK_START", "FLOCK_LEN", "FLOCK_PID");
+
+    /** What older headers do not have of VDUSE's requests and messages. */
+    private static final List<String> VDUSE_OF_VERSION_1 = List.of(
+            "VDUSE_GET_FEATURES",
+            "VDUSE_SET_FEATURES",
+            "VDUSE_SET_VQ_GROUP_ASID",
+            "VDUSE_SET_VQ_READY",
+            "VDUSE_SUSPEND");
 
     @TempDir
     Path folder;
@@ -132,6 +142,7 @@ class LayoutTest {
         addFolderStructures(numbers);
         addStructures(numbers);
         addIoUringStructures(numbers);
+        addVduse(numbers);
         return numbers;
     }
 
@@ -315,6 +326,68 @@ class LayoutTest {
         numbers.put("sizeof(struct io_uring_cqe)", IoUringLayout.CQE_SIZE);
         addField(numbers, "io_uring_cqe", "user_data", IoUringLayout.CQE_USER_DATA);
         addField(numbers, "io_uring_cqe", "res", IoUringLayout.CQE_RES);
+    }
+
+    private static void addVduse(Map<String, Long> numbers) throws IllegalAccessException {
+        addConstants(VduseLayout.class, numbers, "VDUSE_");
+        VDUSE_OF_VERSION_1.forEach(numbers::remove);
+        addConstants(Vduse.class, numbers, "VDUSE_ACCESS_");
+        numbers.put("sizeof(struct vduse_dev_config)", (long) VduseLayout.CONFIG_CONFIG);
+        addVduseFields(numbers, "CONFIG_", "vduse_dev_config", "NGROUPS", "NAS");
+        addVduseFields(numbers, "IOTLB_", "vduse_iotlb_entry", "GET_FD");
+        addVduseFields(numbers, "DATA_", "vduse_config_data");
+        addVduseFields(numbers, "VQ_", "vduse_vq_config", "GROUP");
+        addVduseFields(numbers, "INFO_", "vduse_vq_info");
+        addVduseFields(numbers, "EVENTFD_", "vduse_vq_eventfd");
+        numbers.put("sizeof(struct vduse_dev_request)", (long) VduseLayout.REQUEST_BYTES);
+        addField(numbers, "vduse_dev_request", "type", VduseLayout.REQUEST_TYPE);
+        addField(numbers, "vduse_dev_request", "request_id", VduseLayout.REQUEST_REQUEST_ID);
+        addField(numbers, "vduse_dev_request", "vq_state.index", VduseLayout.REQUEST_VQ_STATE_INDEX);
+        addField(numbers, "vduse_dev_request", "s.status", VduseLayout.REQUEST_S_STATUS);
+        addField(numbers, "vduse_dev_request", "iova.start", VduseLayout.REQUEST_IOVA_START);
+        addField(numbers, "vduse_dev_request", "iova.last", VduseLayout.REQUEST_IOVA_LAST);
+        numbers.put("sizeof(struct vduse_dev_response)", (long) VduseLayout.RESPONSE_BYTES);
+        addField(numbers, "vduse_dev_response", "request_id", VduseLayout.RESPONSE_REQUEST_ID);
+        addField(numbers, "vduse_dev_response", "result", VduseLayout.RESPONSE_RESULT);
+        addField(numbers, "vduse_dev_response", "vq_state.index", VduseLayout.RESPONSE_VQ_STATE_INDEX);
+        addField(numbers, "vduse_dev_response", "vq_state.split", VduseLayout.RESPONSE_VQ_STATE_SPLIT);
+        addField(numbers, "vduse_dev_response", "vq_state.packed", VduseLayout.RESPONSE_VQ_STATE_SPLIT);
+    }
+
+    private static void addVduseFields(Map<String, Long> numbers, String prefix, String structure, String... later)
+            throws IllegalAccessException {
+        for (Field field : VduseLayout.class.getDeclaredFields()) {
+            String name = field.getName();
+            String rest = name.startsWith(prefix) ? name.substring(prefix.length()) : "";
+            if (rest.equals("BYTES")) {
+                numbers.put("sizeof(struct %s)".formatted(structure), (long) field.getInt(null));
+            } else if (!rest.isEmpty() && !List.of(later).contains(rest)) {
+                addField(numbers, structure, rest.toLowerCase(Locale.ROOT), field.getInt(null));
+            }
+        }
+    }
+
+    /** What headers from Linux 7.3 on have of VDUSE; {@code C_INCLUDE_PATH} may lead to some. */
+    @Test
+    void vduseOfVersion1IsThatOfNewerHeaders() throws Exception {
+        Map<String, Long> numbers = new LinkedHashMap<>();
+        addConstants(VduseLayout.class, numbers, VDUSE_OF_VERSION_1.toArray(String[]::new));
+        addConstants(Vduse.class, numbers, "VDUSE_F_");
+        numbers.put("VDUSE_API_VERSION_1", Vduse.NEWEST_API_VERSION);
+        addField(numbers, "vduse_dev_config", "ngroups", VduseLayout.CONFIG_NGROUPS);
+        addField(numbers, "vduse_dev_config", "nas", VduseLayout.CONFIG_NAS);
+        addField(numbers, "vduse_vq_config", "group", VduseLayout.VQ_GROUP);
+        addField(numbers, "vduse_dev_request", "iova_v2.asid", VduseLayout.REQUEST_IOVA_V2_ASID);
+        addField(numbers, "vduse_dev_request", "vq_group_asid.group", VduseLayout.REQUEST_VQ_GROUP_ASID_GROUP);
+        addField(numbers, "vduse_dev_request", "vq_group_asid.asid", VduseLayout.REQUEST_VQ_GROUP_ASID_ASID);
+        addField(numbers, "vduse_dev_request", "vq_ready.num", VduseLayout.REQUEST_VQ_READY_NUM);
+        addField(numbers, "vduse_dev_request", "vq_ready.ready", VduseLayout.REQUEST_VQ_READY_READY);
+        StringBuilder body = new StringBuilder("#ifdef VDUSE_F_SUSPEND\n");
+        numbers.keySet().forEach(name -> body.append("printf(\"%lld\\n\", (long long) (" + name + "));\n"));
+        List<String> actual = runProbe(body + "#endif\n");
+        Assumptions.assumeFalse(actual.isEmpty(), "not checked, the headers are older than Linux 7.3");
+        assertThat(actual)
+                .isEqualTo(numbers.values().stream().map(String::valueOf).toList());
     }
 
     private static void addField(Map<String, Long> numbers, String structure, String field, long offset) {

@@ -24,6 +24,15 @@ public record DeviceOption(String name, int deviceId, Path socket, Map<String, S
 
     /** @throws IllegalArgumentException with what is wrong and what is expected */
     public static DeviceOption parse(String text) {
+        Map<String, String> pairs = pairs(text);
+        int deviceId = takeDeviceId(pairs, text);
+        String name = take(pairs, "name", text);
+        Path socket = Path.of(take(pairs, "socket", text));
+        return new DeviceOption(name, deviceId, socket, pairs);
+    }
+
+    /** The pairs of a device, in order; may be changed. */
+    public static Map<String, String> pairs(String text) {
         Map<String, String> pairs = new LinkedHashMap<>();
         // A lone comma ends a pair; the look-around leaves doubled ones alone.
         for (String pair : text.replace(",,", "\0").split(",", -1)) {
@@ -37,13 +46,15 @@ public record DeviceOption(String name, int deviceId, Path socket, Map<String, S
                 throw new IllegalArgumentException("device '%s': %s is given twice".formatted(text, key));
             }
         }
+        return pairs;
+    }
+
+    /** Takes the type out of pairs: its virtio device id. */
+    public static int takeDeviceId(Map<String, String> pairs, String text) {
         String type = take(pairs, "type", text);
-        int deviceId = DeviceId.byName(type)
+        return DeviceId.byName(type)
                 .orElseThrow(() -> new IllegalArgumentException(
                         "device '%s': type %s is not a virtio type; such as blk".formatted(text, type)));
-        String name = take(pairs, "name", text);
-        Path socket = Path.of(take(pairs, "socket", text));
-        return new DeviceOption(name, deviceId, socket, pairs);
     }
 
     /** A device as a file or a command has it, see {@link #into}. */
@@ -78,7 +89,8 @@ public record DeviceOption(String name, int deviceId, Path socket, Map<String, S
         return node;
     }
 
-    private static String take(Map<String, String> pairs, String key, String text) {
+    /** Takes a value that has to be there out of pairs. */
+    public static String take(Map<String, String> pairs, String key, String text) {
         String value = pairs.remove(key);
         if (value == null || value.isBlank()) {
             throw new IllegalArgumentException("device '%s': %s=... is missing".formatted(text, key));

@@ -2,6 +2,7 @@ package io.fairlead.vdpa;
 
 import io.fairlead.linux.Fd;
 import io.fairlead.linux.FileIo;
+import io.fairlead.linux.FileStatus;
 import io.fairlead.linux.Mapping;
 import io.fairlead.virtio.ReferenceCount;
 import java.io.IOException;
@@ -41,6 +42,23 @@ public final class MemoryRegion {
      */
     public static MemoryRegion map(Fd fd, long fdOffset, long guestAddress, long userAddress, long byteCount)
             throws IOException {
+        return map(fd, fdOffset, guestAddress, userAddress, byteCount, true, true);
+    }
+
+    /**
+     * As {@link #map}, for what the kernel says of an I/O address space. The file may be none that has a size: what is not
+     * there faults when it is touched, as memory of a file that was cut short.
+     *
+     * @param writable else a write into the region is a fault
+     */
+    public static MemoryRegion mapOfKernel(Fd fd, long fdOffset, long guestAddress, long byteCount, boolean writable)
+            throws IOException {
+        return map(fd, fdOffset, guestAddress, guestAddress, byteCount, writable, false);
+    }
+
+    private static MemoryRegion map(
+            Fd fd, long fdOffset, long guestAddress, long userAddress, long byteCount, boolean writable, boolean sized)
+            throws IOException {
         try {
             if (byteCount <= 0
                     || fdOffset < 0
@@ -50,15 +68,16 @@ public final class MemoryRegion {
                 throw new IOException("memory region of %d bytes at guest address 0x%x, file offset 0x%x is not a range"
                         .formatted(byteCount, guestAddress, fdOffset));
             }
-            long fileBytes = FileIo.status(fd).sizeBytes();
-            if (fdOffset + byteCount > fileBytes) {
+            FileStatus file = FileIo.status(fd);
+            long fileBytes = file.sizeBytes();
+            if ((sized || file.isRegular()) && fdOffset + byteCount > fileBytes) {
                 throw new IOException(
                         ("memory region of %d bytes at file offset 0x%x runs over the end of its file of %d"
                                         + " bytes: the memory would fault when touched")
                                 .formatted(byteCount, fdOffset, fileBytes));
             }
             return new MemoryRegion(
-                    fd, fdOffset, guestAddress, userAddress, Mapping.shared(fd, fdOffset, byteCount, true));
+                    fd, fdOffset, guestAddress, userAddress, Mapping.shared(fd, fdOffset, byteCount, writable));
         } catch (IOException | RuntimeException e) {
             fd.close();
             throw e;

@@ -1,6 +1,7 @@
 package io.fairlead.vdpa;
 
 import io.fairlead.linux.EventFd;
+import io.fairlead.linux.Signal;
 import io.fairlead.virtio.InflightRequests;
 import io.fairlead.virtio.QueueState;
 import io.fairlead.virtio.parts.ControlCommand;
@@ -195,6 +196,17 @@ public interface VdpaDevice extends AutoCloseable {
 
     /** What the device signals; the device owns it from now on and closes it. Null: the driver only polls. */
     void queueCall(int queue, @Nullable EventFd call) throws IOException;
+
+    /**
+     * As {@link #queueCall}, for a front-end that signals its driver otherwise than by a descriptor; the later of both calls
+     * counts. Only a device that serves its queues itself can; others hand descriptors on.
+     *
+     * @param signal used by the queue's own thread, at most once a batch; the device owns it from now on where it takes it
+     * @return whether the device takes it; else nothing has changed
+     */
+    default boolean queueSignal(int queue, Signal signal) throws IOException {
+        return false;
+    }
 
     /**
      * Memory that records requests in flight so that another process can take them up, in the layout of vhost-user; stays

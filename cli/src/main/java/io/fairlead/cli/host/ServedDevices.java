@@ -125,7 +125,8 @@ public final class ServedDevices implements DeviceMaker, AutoCloseable {
         return attributes.containsKey(VhostUserManagement.BACKEND) ? daemons : software;
     }
 
-    private VdpaDevice create(String name, int deviceId, Map<String, String> attributes) throws IOException {
+    /** Creates a device, for the caller to present; closed with this. */
+    public VdpaDevice create(String name, int deviceId, Map<String, String> attributes) throws IOException {
         VdpaDevice device = registry.add(management(attributes).name(), name, deviceId, attributes);
         return device.capabilities().contains(VdpaDevice.Capability.DIRTY_LOG)
                 ? device

@@ -1,6 +1,7 @@
 package io.fairlead.devices.base;
 
 import io.fairlead.linux.EventFd;
+import io.fairlead.linux.Signal;
 import io.fairlead.vdpa.DeviceStatistics;
 import io.fairlead.vdpa.QueueSetup;
 import io.fairlead.vdpa.SharedDirtyLog;
@@ -135,9 +136,9 @@ final class DeviceQueues {
         }
     }
 
-    void call(int queue, @Nullable EventFd call) throws IOException {
+    void call(int queue, @Nullable Signal call) throws IOException {
         QueueSettings settings = settings(queue);
-        EventFd old = settings.call;
+        Signal old = settings.call;
         settings.call = call;
         try {
             control.on(settings, runner -> runner.call(call));

@@ -1,6 +1,7 @@
 package io.fairlead.devices.base;
 
 import io.fairlead.linux.EventFd;
+import io.fairlead.linux.Signal;
 import io.fairlead.vdpa.QueueStatistics;
 import io.fairlead.vdpa.loop.EventLoop;
 import io.fairlead.virtio.DescriptorChain;
@@ -130,7 +131,7 @@ public final class QueueRunner implements EventLoop.Pollable {
             QueueConfig config,
             GuestMemory guestMemory,
             @Nullable EventFd kick,
-            @Nullable EventFd call,
+            @Nullable Signal call,
             @Nullable DirtyLog dirtyLog,
             Gate gate,
             QueueStatistics statistics,
@@ -443,7 +444,7 @@ public final class QueueRunner implements EventLoop.Pollable {
     }
 
     /** Replaces what the driver is signalled with; the caller closes the old one. */
-    void call(@Nullable EventFd newCall) {
+    void call(@Nullable Signal newCall) {
         signals.call(newCall);
     }
 

@@ -1,6 +1,7 @@
 package io.fairlead.devices.base;
 
 import io.fairlead.linux.EventFd;
+import io.fairlead.linux.Signal;
 import io.fairlead.vdpa.loop.EventLoop;
 import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.QueueConfig;
@@ -25,7 +26,7 @@ final class QueueSettings {
     EventFd kick;
 
     @Nullable
-    EventFd call;
+    Signal call;
 
     @Nullable
     MemorySegment inflight;

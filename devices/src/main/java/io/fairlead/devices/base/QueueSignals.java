@@ -2,6 +2,7 @@ package io.fairlead.devices.base;
 
 import io.fairlead.linux.Epoll;
 import io.fairlead.linux.EventFd;
+import io.fairlead.linux.Signal;
 import io.fairlead.vdpa.QueueStatistics;
 import io.fairlead.vdpa.loop.EventLoop;
 import java.io.IOException;
@@ -15,7 +16,7 @@ final class QueueSignals {
     private final Runnable onKick;
     private final Consumer<Throwable> onBroken;
     private @Nullable EventFd kick;
-    private @Nullable EventFd call;
+    private @Nullable Signal call;
 
     /**
      * @param call stays the caller's; null where the driver does not want signals
@@ -24,7 +25,7 @@ final class QueueSignals {
     QueueSignals(
             EventLoop loop,
             QueueStatistics statistics,
-            @Nullable EventFd call,
+            @Nullable Signal call,
             Runnable onKick,
             Consumer<Throwable> onBroken) {
         this.loop = loop;
@@ -68,12 +69,12 @@ final class QueueSignals {
     }
 
     /** Replaces what the driver is signalled with; the caller closes the old one. */
-    void call(@Nullable EventFd newCall) {
+    void call(@Nullable Signal newCall) {
         call = newCall;
     }
 
     void signal() {
-        EventFd target = call;
+        Signal target = call;
         if (target != null) {
             target.signal();
             statistics.countSignal();

@@ -1,6 +1,7 @@
 package io.fairlead.devices.base;
 
 import io.fairlead.linux.EventFd;
+import io.fairlead.linux.Signal;
 import io.fairlead.vdpa.ConfigSpace;
 import io.fairlead.vdpa.DeviceListener;
 import io.fairlead.vdpa.DeviceStatistics;
@@ -466,6 +467,13 @@ public abstract class SoftwareDevice implements VdpaDevice {
     public final synchronized void queueCall(int queue, @Nullable EventFd call) throws IOException {
         requireOpen();
         queues.call(queue, call);
+    }
+
+    @Override
+    public final synchronized boolean queueSignal(int queue, Signal signal) throws IOException {
+        requireOpen();
+        queues.call(queue, signal);
+        return true;
     }
 
     @Override

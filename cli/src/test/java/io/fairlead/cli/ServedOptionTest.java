@@ -1,0 +1,44 @@
+package io.fairlead.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import io.fairlead.virtio.DeviceId;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ServedOptionTest {
+    @Test
+    void aDeviceIsAtASocketOrInTheKernel() {
+        ServedOption atSocket = ServedOption.parse("name=d,type=blk,socket=/tmp/s,path=x");
+        assertThat(atSocket.socket()).isEqualTo(Path.of("/tmp/s"));
+        assertThat(atSocket.vduse()).isNull();
+        ServedOption inKernel = ServedOption.parse("name=d,type=net,vduse=card,switch=s");
+        assertThat(inKernel.socket()).isNull();
+        assertThat(inKernel.vduse()).isEqualTo("card");
+        assertThat(inKernel.name()).isEqualTo("d");
+        assertThat(inKernel.deviceId()).isEqualTo(DeviceId.NET);
+        assertThat(inKernel.attributes()).containsOnlyKeys("switch");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"name=d,type=blk,path=x", "name=d,type=blk,path=x,socket=s,vduse=d"})
+    void itIsAtExactlyOneOfThem(String text) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> ServedOption.parse(text))
+                .withMessageContaining("one of socket=")
+                .withMessageContaining("vduse=");
+    }
+
+    @Test
+    void whatIsMissingIsNamed() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> ServedOption.parse("type=blk,vduse=d"))
+                .withMessageContaining("name=... is missing");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> ServedOption.parse("name=d,type=toaster,vduse=d"))
+                .withMessageContaining("toaster is not a virtio type");
+    }
+}
