@@ -1,6 +1,6 @@
 package io.fairlead.testbed;
 
-import io.fairlead.qemu.ProgramRoot;
+import io.fairlead.qemu.QemuBinary;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -103,8 +103,11 @@ public final class L1Host implements AutoCloseable {
             commands.put(Path.of(program).getFileName().toString(), testbed.hostCommand(program));
         }
         commands.put("qemu-storage-daemon", testbed.storageDaemon());
-        ProgramRoot qemu = testbed.programs(QemuRelease.V11);
-        commands.put("qemu-system-x86_64", qemu.command("usr/bin/qemu-system-x86_64"));
+        QemuBinary qemu = testbed.qemu(QemuRelease.V11);
+        List<String> words = new ArrayList<>(List.of("env"));
+        qemu.environment().forEach((name, value) -> words.add(name + "=" + value));
+        words.addAll(qemu.command());
+        commands.put("qemu-system-x86_64", words);
         for (Map.Entry<String, List<String>> command : commands.entrySet()) {
             Path file = bin.resolve(command.getKey());
             Files.writeString(file, "#!/bin/sh\nexec " + quoted(command.getValue()) + " \"$@\"\n");

@@ -224,11 +224,6 @@ public final class Testbed implements AutoCloseable {
         return new L1Images(cache, progress, store, kernel);
     }
 
-    /** A QEMU release's packages, unpacked. */
-    ProgramRoot programs(QemuRelease release) throws IOException {
-        return store.get(release.packages());
-    }
-
     /** Nothing is held open; for try-with-resources. */
     @Override
     public void close() {}
