@@ -2,8 +2,8 @@
 module io.fairlead.cli {
     requires static transitive org.jspecify;
     requires io.fairlead.devices;
-    requires io.fairlead.vhostuser;
     requires io.fairlead.kernel;
+    requires io.fairlead.vhostuser;
     requires io.fairlead.qemu;
     requires io.fairlead.testbed;
     requires io.fairlead.node;

@@ -6,4 +6,5 @@ module io.fairlead.kernel {
 
     exports io.fairlead.kernel.management;
     exports io.fairlead.kernel.vduse;
+    exports io.fairlead.kernel.vhostvdpa;
 }

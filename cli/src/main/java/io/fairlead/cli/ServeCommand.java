@@ -4,6 +4,7 @@ import io.fairlead.cli.host.ServedDevices;
 import io.fairlead.devices.all.SoftwareManagement;
 import io.fairlead.kernel.vduse.VduseEndpoint;
 import io.fairlead.kernel.vduse.VduseFrontEnd;
+import io.fairlead.kernel.vhostvdpa.VhostVdpaManagement;
 import io.fairlead.vdpa.DeviceStatistics;
 import io.fairlead.vdpa.QueueStatistics;
 import io.fairlead.vdpa.Registry;
@@ -27,7 +28,7 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * {@code fairlead serve}: software devices and other daemons', at vhost-user sockets or in this host's kernel, until a
+ * {@code fairlead serve}: software devices, other daemons' and the kernel's, at vhost-user sockets or in this host's kernel, until a
  * signal ends it.
  */
 @Command(
@@ -49,6 +50,9 @@ import tools.jackson.databind.node.ObjectNode;
             "A disk for this host itself, by VDUSE: afterwards, 'vdpa dev add name disk2 mgmtdev vduse' makes it /dev/vdX",
             "  fairlead serve --device name=disk2,type=blk,vduse=disk2,path=disk.img",
             "",
+            "A vDPA device of the kernel, as a DPU has them, is taken and presented by",
+            "  fairlead serve --device name=nic0,type=net,socket=/tmp/nic0.sock,vhost-vdpa=/dev/vhost-vdpa-0",
+            "",
             "Sockets are made with mode 0600. When all of them listen, the line 'ready' is printed;",
             "at the end, what each queue served and how long rings took to start and stop."
         })
@@ -64,7 +68,9 @@ final class ServeCommand implements Callable<Integer> {
                         + " (for this host's kernel: blk, net, fs) are needed; a comma in a value is doubled.",
                 SoftwareManagement.HELP,
                 "With backend=SOCKET, the device of any type that another daemon serves there: "
-                        + VhostUserManagement.ATTRIBUTES
+                        + VhostUserManagement.ATTRIBUTES,
+                "With vhost-vdpa=FILE, the kernel's vDPA device of any type at that file: "
+                        + VhostVdpaManagement.ATTRIBUTES
             })
     private List<String> devices = List.of();
 

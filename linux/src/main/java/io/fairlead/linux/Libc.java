@@ -63,6 +63,10 @@ final class Libc {
     private static final MethodHandle GETPAGESIZE = handle("getpagesize", JAVA_INT);
     private static final MethodHandle EVENTFD = handle("eventfd", JAVA_INT, JAVA_INT, JAVA_INT);
 
+    private static final MethodHandle INOTIFY_INIT1 = handle("inotify_init1", JAVA_INT, JAVA_INT);
+    private static final MethodHandle INOTIFY_ADD_WATCH =
+            handle("inotify_add_watch", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT);
+
     private static final ThreadLocal<CallState> STATE = ThreadLocal.withInitial(CallState::new);
 
     private Libc() {}
@@ -363,6 +367,24 @@ final class Libc {
         MemorySegment errno = errno();
         try {
             return result((int) GETRLIMIT.invokeExact(errno, resource, limit), errno);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    static int inotifyInit1(int flags) {
+        MemorySegment errno = errno();
+        try {
+            return result((int) INOTIFY_INIT1.invokeExact(errno, flags), errno);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    static int inotifyAddWatch(int fd, long path, int mask) {
+        MemorySegment errno = errno();
+        try {
+            return result((int) INOTIFY_ADD_WATCH.invokeExact(errno, fd, path, mask), errno);
         } catch (Throwable e) {
             throw unexpected(e);
         }

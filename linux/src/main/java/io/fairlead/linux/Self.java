@@ -2,7 +2,10 @@ package io.fairlead.linux;
 
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
 
 /**
  * What this process and the calling thread use and may use.
@@ -56,6 +59,38 @@ public final class Self {
             }
         }
         return openFilesLimit();
+    }
+
+    /**
+     * Raises how much memory the process may lock or pin, where the system lets it: up to the hard limit, beyond it with
+     * CAP_SYS_RESOURCE.
+     *
+     * @return how much it may lock now, bytes
+     */
+    public static long raiseLockedMemoryLimit(long wantedBytes) {
+        if (lockedMemoryLimitBytes() < wantedBytes) {
+            MemorySegment rlimit = Libc.scratch();
+            expectSuccess(Libc.getrlimit(RLIMIT_MEMLOCK, rlimit.address()), "getrlimit");
+            long hard = rlimit.get(JAVA_LONG, Long.BYTES);
+            rlimit.set(JAVA_LONG, 0, wantedBytes);
+            rlimit.set(JAVA_LONG, Long.BYTES, hard == RLIM_INFINITY ? hard : Math.max(hard, wantedBytes));
+            // A refusal shows in the answer.
+            Libc.setrlimit(RLIMIT_MEMLOCK, rlimit.address());
+        }
+        return lockedMemoryLimitBytes();
+    }
+
+    /**
+     * Memory of this process that the kernel has pinned for devices and counts against {@link #lockedMemoryLimitBytes}:
+     * VmPin of /proc/self/status, bytes.
+     */
+    public static long pinnedMemoryBytes() throws IOException {
+        for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
+            if (line.startsWith("VmPin:")) {
+                return Long.parseLong(line.replaceAll("[^0-9]", "")) << 10;
+            }
+        }
+        throw new IOException("/proc/self/status has no VmPin");
     }
 
     private static long nanos(int clock) {

@@ -24,6 +24,7 @@ public final class MachineSpec {
     private final boolean startPaused;
     private final List<FirmwareFile> firmwareFiles;
     private final List<VhostUserDevice> vhostUserDevices;
+    private final List<DirectVdpaDevice> directVdpaDevices;
     private final List<String> extraArguments;
     private final int extraSerialPorts;
     private final int pciSerialPorts;
@@ -43,6 +44,7 @@ public final class MachineSpec {
         this.startPaused = builder.startPaused;
         this.firmwareFiles = List.copyOf(builder.firmwareFiles);
         this.vhostUserDevices = List.copyOf(builder.vhostUserDevices);
+        this.directVdpaDevices = List.copyOf(builder.directVdpaDevices);
         this.extraArguments = List.copyOf(builder.extraArguments);
         this.extraSerialPorts = builder.extraSerialPorts;
         this.pciSerialPorts = builder.pciSerialPorts;
@@ -106,6 +108,7 @@ public final class MachineSpec {
         // First what devices may be plugged into.
         arguments.addAll(extraArguments);
         vhostUserDevices.forEach(device -> arguments.addAll(device.arguments(version)));
+        directVdpaDevices.forEach(device -> arguments.addAll(device.arguments()));
         return arguments;
     }
 
@@ -153,6 +156,7 @@ public final class MachineSpec {
         private boolean startPaused;
         private final List<FirmwareFile> firmwareFiles = new ArrayList<>();
         private final List<VhostUserDevice> vhostUserDevices = new ArrayList<>();
+        private final List<DirectVdpaDevice> directVdpaDevices = new ArrayList<>();
         private final List<String> extraArguments = new ArrayList<>();
         private int extraSerialPorts;
         private int pciSerialPorts;
@@ -238,6 +242,12 @@ public final class MachineSpec {
 
         public Builder vhostUser(VhostUserDevice device) {
             vhostUserDevices.add(device);
+            return this;
+        }
+
+        /** A device with which the machine does not migrate. */
+        public Builder directVdpa(DirectVdpaDevice device) {
+            directVdpaDevices.add(device);
             return this;
         }
 

@@ -78,6 +78,16 @@ class MachineSpecTest {
     }
 
     @Test
+    void aDeviceOfTheKernelIsQemusOwn() {
+        List<String> arguments = MachineSpec.builder()
+                .directVdpa(DirectVdpaDevice.of("d0", Path.of("/dev/a,b")).with("bus", "port1"))
+                .build()
+                .arguments(V10, MONITOR, List.of());
+        assertThat(arguments).contains("vhost-vdpa-device-pci,id=d0,vhostdev=/dev/a,,b,bus=port1");
+        assertThatIllegalArgumentException().isThrownBy(() -> DirectVdpaDevice.of("0", Path.of("/dev/a")));
+    }
+
+    @Test
     void theReconnectOptionFollowsTheVersion() {
         VhostUserDevice disk = VhostUserDevice.blk("d0", Path.of("/s")).withReconnectMillis(1200);
         assertThat(disk.arguments(V9_1)).contains("socket,id=char-d0,path=/s,reconnect=2");

@@ -108,6 +108,20 @@ public final class MemoryRegion {
         return mapping.segment();
     }
 
+    /**
+     * Whether another region is the same range of the same file at the same guest address. Front-ends map the same memory
+     * again when their peer tells the whole table.
+     */
+    public boolean isSameMemoryAs(MemoryRegion other) throws IOException {
+        if (this == other) {
+            return true;
+        }
+        return guestAddress == other.guestAddress
+                && byteCount() == other.byteCount()
+                && fdOffset == other.fdOffset
+                && FileIo.status(fd).isSameFile(FileIo.status(other.fd));
+    }
+
     /** Whether a range of the peer's address space lies inside; unsigned. */
     boolean holdsUserRange(long address, long byteCount) {
         long offset = address - userAddress;

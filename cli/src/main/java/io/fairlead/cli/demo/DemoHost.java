@@ -1,6 +1,7 @@
 package io.fairlead.cli.demo;
 
 import io.fairlead.cli.host.ServedDevices;
+import io.fairlead.kernel.vhostvdpa.VhostVdpaManagement;
 import io.fairlead.node.DeviceOption;
 import io.fairlead.node.MachineOption;
 import io.fairlead.node.Node;
@@ -80,7 +81,8 @@ final class DemoHost implements AutoCloseable {
             throws IOException {
         String device = machineDevice.id();
         NodeDevice made = served.make(new DeviceOption(device, deviceId, socket(device), attributes));
-        boolean handedThrough = attributes.containsKey(VhostUserManagement.BACKEND);
+        boolean handedThrough = attributes.containsKey(VhostUserManagement.BACKEND)
+                || attributes.containsKey(VhostVdpaManagement.VHOST_VDPA);
         devices.put(device, new DemoDevice(device, purpose, handedThrough, port, made, machineDevice));
     }
 

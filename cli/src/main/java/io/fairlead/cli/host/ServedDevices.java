@@ -1,6 +1,7 @@
 package io.fairlead.cli.host;
 
 import io.fairlead.devices.all.SoftwareManagement;
+import io.fairlead.kernel.vhostvdpa.VhostVdpaManagement;
 import io.fairlead.node.DeviceMaker;
 import io.fairlead.node.DeviceOption;
 import io.fairlead.node.NodeDevice;
@@ -20,8 +21,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * Devices of one host, each at its socket, and what serves them: Fairlead's own, and those of other daemons. A device
- * that cannot log what it writes has a relay before it, which stands aside until a migration needs it. One thread.
+ * Devices of one host, each at its socket, and what serves them: Fairlead's own, those of other daemons, and the kernel's.
+ * A device that cannot log what it writes has a relay before it, which stands aside until a migration needs it. One thread.
  */
 public final class ServedDevices implements DeviceMaker, AutoCloseable {
     /** How long a device that only a reset stops may take to answer what it has. */
@@ -32,6 +33,7 @@ public final class ServedDevices implements DeviceMaker, AutoCloseable {
     private final Registry registry = new Registry();
     private final SoftwareManagement software;
     private final VhostUserManagement daemons;
+    private final VhostVdpaManagement kernel;
     private final VhostUserServer server;
 
     /** @param threads that serve queues */
@@ -41,8 +43,10 @@ public final class ServedDevices implements DeviceMaker, AutoCloseable {
         try {
             software = new SoftwareManagement("software", loops);
             daemons = new VhostUserManagement("vhost-user", loops);
+            kernel = new VhostVdpaManagement("vhost-vdpa");
             registry.register(software);
             registry.register(daemons);
+            registry.register(kernel);
             server = new VhostUserServer();
         } catch (IOException | RuntimeException e) {
             loops.close();
@@ -55,8 +59,10 @@ public final class ServedDevices implements DeviceMaker, AutoCloseable {
         ownsLoops = false;
         software = other.software;
         daemons = other.daemons;
+        kernel = other.kernel;
         registry.register(software);
         registry.register(daemons);
+        registry.register(kernel);
         server = new VhostUserServer();
     }
 
@@ -71,7 +77,8 @@ public final class ServedDevices implements DeviceMaker, AutoCloseable {
     /**
      * Creates a device and listens at its socket.
      *
-     * @param attributes as of {@code --device}; with {@code backend} the device is another daemon's
+     * @param attributes as of {@code --device}; with {@code backend} the device is another daemon's, with {@code vhost-vdpa}
+     *     the kernel's
      */
     public VhostUserEndpoint add(String name, int deviceId, Path socket, Map<String, String> attributes)
             throws IOException {
@@ -108,7 +115,8 @@ public final class ServedDevices implements DeviceMaker, AutoCloseable {
     public void change(String name, Map<String, String> attributes, boolean forced) throws IOException {
         Registry.Entry entry = registry.find(name).orElseThrow();
         if (entry.managementDevice() != software) {
-            throw new IllegalArgumentException("%s: it is another daemon's, which alone can change it".formatted(name));
+            throw new IllegalArgumentException("%s: it is %s, which alone can change it"
+                    .formatted(name, entry.managementDevice() == kernel ? "the kernel's" : "another daemon's"));
         }
         software.change(entry.device(), attributes, forced);
     }
@@ -122,6 +130,9 @@ public final class ServedDevices implements DeviceMaker, AutoCloseable {
     }
 
     private Provisioner management(Map<String, String> attributes) {
+        if (attributes.containsKey(VhostVdpaManagement.VHOST_VDPA)) {
+            return kernel;
+        }
         return attributes.containsKey(VhostUserManagement.BACKEND) ? daemons : software;
     }
 
@@ -151,6 +162,7 @@ public final class ServedDevices implements DeviceMaker, AutoCloseable {
         } finally {
             if (ownsLoops) {
                 loops.close();
+                kernel.close();
             }
         }
     }

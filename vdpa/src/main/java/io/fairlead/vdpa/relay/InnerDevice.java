@@ -25,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class InnerDevice {
     private static final long LOOK_NANOS = 500_000;
+    private static final int LIVE =
+            DeviceStatus.ACKNOWLEDGE | DeviceStatus.DRIVER | DeviceStatus.FEATURES_OK | DeviceStatus.DRIVER_OK;
 
     private final VdpaDevice device;
     private final boolean stopsQueues;
@@ -229,6 +231,10 @@ final class InnerDevice {
         MemorySegment config = MemorySegment.ofArray(new byte[device.configByteCount()]);
         device.readConfig(0, config);
         device.reset();
+        if (!tellsStates() && !DeviceStatus.has(status, DeviceStatus.FEATURES_OK)) {
+            // Its front-end writes no status. All queues begin together all the same, or the first would be under way.
+            status |= LIVE;
+        }
         int begun = status & (DeviceStatus.ACKNOWLEDGE | DeviceStatus.DRIVER);
         if (begun != 0) {
             device.status(begun);

@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -161,7 +162,7 @@ final class RelayControl {
             if (newLog == null) {
                 switchOut();
             } else {
-                if (!relaying()) {
+                if (!relaying() || readyQueues().stream().anyMatch(queue -> queue.runner == null)) {
                     switchIn();
                 }
                 for (RelayQueue queue : queues) {
@@ -184,8 +185,13 @@ final class RelayControl {
     }
 
     private void switchIn() throws IOException {
-        List<RelayQueue> ready = readyQueues();
-        enter();
+        // A device that starts queues at their beginning only has relays before some already.
+        List<RelayQueue> ready = readyQueues().stream()
+                .filter(queue -> queue.runner == null || !inner.stopsQueues())
+                .toList();
+        if (!relaying()) {
+            enter();
+        }
         List<List<RelayQueue>> steps =
                 inner.stopsQueues() ? ready.stream().map(List::of).toList() : List.of(ready);
         try {
@@ -262,13 +268,40 @@ final class RelayControl {
         inner.endSetUp();
     }
 
-    private void start(RelayQueue queue) throws IOException {
-        ShadowMemory rings = shadow;
-        if (rings == null) {
-            queue.startOn(device, device.driverFeatures());
-        } else {
-            startRelayed(queue, rings);
+    /**
+     * Starts a queue while others run. A device that takes its queues together only is stopped for it and started with all.
+     */
+    void startBeside(RelayQueue queue) throws IOException {
+        List<RelayQueue> running = readyQueues();
+        try {
+            startAll(List.of(queue));
+        } catch (UnsupportedOperationException e) {
+            if (running.isEmpty()) {
+                throw e;
+            }
+            LOG.info("{}: all queues start again, with queue {}: {}", device.name(), queue.index, e.getMessage());
+            stop(running);
+            List<RelayQueue> all = new ArrayList<>(running);
+            all.add(queue);
+            startAll(all);
         }
+    }
+
+    private void start(RelayQueue queue) throws IOException {
+        if (shadow == null) {
+            try {
+                queue.startOn(device, device.driverFeatures());
+                return;
+            } catch (UnsupportedOperationException e) {
+                LOG.info(
+                        "{}: queue {} has a relay until the next reset: {}",
+                        device.name(),
+                        queue.index,
+                        e.getMessage());
+                enter();
+            }
+        }
+        startRelayed(queue, Objects.requireNonNull(shadow));
     }
 
     private void startRelayed(RelayQueue queue, ShadowMemory memory) throws IOException {

@@ -40,7 +40,8 @@ import org.slf4j.LoggerFactory;
  * One that cannot be suspended either, or does not tell where its queues stand, must be drained first. That needs an
  * instant without requests, which a driver that polls under load may never leave: then the switch ends with an
  * IOException after a deadline, and all goes on as before. Such a device's packed rings, which do not show the instant, are
- * not offered to the guest. A device that cannot start where the guest's ring stands keeps its relay until the next reset.
+ * not offered to the guest. A device that cannot start where the guest's ring stands keeps its relay until the next reset,
+ * and has it from the start where it comes upon such a ring.
  *
  * <p>Queues stop by draining: FREEZE is not offered, even where the device has it.
  */
@@ -373,7 +374,7 @@ public final class RelayDevice implements VdpaDevice {
                         .formatted(name(), queue));
             }
             if (!suspended || deviceSuspended) {
-                control.startAll(List.of(settings));
+                control.startBeside(settings);
             }
             settings.ready = true;
         } else {

@@ -249,6 +249,27 @@ class RelayDeviceTest extends RelayFixture {
     }
 
     @Test
+    void aDeviceThatStartsAtTheBeginningOnlyHasARelayWhereItComesUponARingInTheMiddle() throws Exception {
+        start(NOTHING, SPLIT, 32);
+        inner.onlyInitialState = true;
+        TestLoad load = new TestLoad(guest, 27, 4, 4, false);
+        load.run(20);
+        // As a machine that is stopped and goes on.
+        relay.queueReady(0, false);
+        assertThat(relay.queueState(0)).isInstanceOf(QueueState.Split.class).isNotEqualTo(new QueueState.Split(0, 0));
+        relay.queueReady(0, true);
+        load.run(20);
+        assertThat(inner.innerSetup(0)).isNotEqualTo(relay.queueSetup(0));
+        // The other queue was at its beginning still; with a log, both are relayed.
+        try (SharedDirtyLog log = newLog()) {
+            relay.dirtyLog(log);
+            load.run(20);
+            assertThat(marked(log).isEmpty()).isFalse();
+            assertThat(inner.innerSetup(1)).isNotEqualTo(relay.queueSetup(1));
+        }
+    }
+
+    @Test
     void aResetWhileRelayedTakesTheRelayOut() throws Exception {
         start(ALL, SPLIT | Feature.EVENT_IDX, 32);
         inner.order = TestDevice.Order.SLOW;

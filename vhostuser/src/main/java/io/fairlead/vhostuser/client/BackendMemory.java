@@ -1,7 +1,6 @@
 package io.fairlead.vhostuser.client;
 
 import io.fairlead.linux.Fd;
-import io.fairlead.linux.FileIo;
 import io.fairlead.vdpa.MemoryRegion;
 import io.fairlead.vdpa.MemoryTable;
 import io.fairlead.vhostuser.protocol.Payload;
@@ -123,21 +122,10 @@ final class BackendMemory {
 
     private static Optional<MemoryRegion> find(List<MemoryRegion> regions, MemoryRegion wanted) throws IOException {
         for (MemoryRegion region : regions) {
-            if (isSame(region, wanted)) {
+            if (region.isSameMemoryAs(wanted)) {
                 return Optional.of(region);
             }
         }
         return Optional.empty();
-    }
-
-    /** Front-ends map the same memory again when their peer tells the whole table. */
-    private static boolean isSame(MemoryRegion a, MemoryRegion b) throws IOException {
-        if (a == b) {
-            return true;
-        }
-        return a.guestAddress() == b.guestAddress()
-                && a.byteCount() == b.byteCount()
-                && a.fdOffset() == b.fdOffset()
-                && FileIo.status(a.fd()).isSameFile(FileIo.status(b.fd()));
     }
 }

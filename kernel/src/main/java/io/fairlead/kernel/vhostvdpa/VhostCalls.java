@@ -1,0 +1,55 @@
+package io.fairlead.kernel.vhostvdpa;
+
+import io.fairlead.linux.DeviceFile;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+
+/**
+ * The kernel as an open /dev/vhost-vdpa-N shows it. Any thread; a call after {@link #close} answers EBADF. Unit tests put a
+ * model of the kernel in its place.
+ */
+interface VhostCalls extends AutoCloseable {
+    /** Opens such a file. */
+    interface Opener {
+        VhostCalls open(Path path) throws IOException;
+    }
+
+    /**
+     * One request.
+     *
+     * @param argument native memory
+     * @return 0 or more, or a negative error number
+     */
+    int ioctl(long request, MemorySegment argument);
+
+    /**
+     * One message to the device's IOTLB.
+     *
+     * @return bytes taken, or a negative error number
+     */
+    long write(MemorySegment message);
+
+    @Override
+    void close();
+
+    static VhostCalls open(Path path) throws IOException {
+        DeviceFile file = DeviceFile.open(path);
+        return new VhostCalls() {
+            @Override
+            public int ioctl(long request, MemorySegment argument) {
+                return file.ioctl(request, argument);
+            }
+
+            @Override
+            public long write(MemorySegment message) {
+                return file.write(message);
+            }
+
+            @Override
+            public void close() {
+                file.close();
+            }
+        };
+    }
+}

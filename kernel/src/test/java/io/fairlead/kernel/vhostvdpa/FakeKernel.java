@@ -1,0 +1,292 @@
+package io.fairlead.kernel.vhostvdpa;
+
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
+
+import io.fairlead.linux.Errno;
+import io.fairlead.linux.Fd;
+import io.fairlead.linux.FileIo;
+import io.fairlead.linux.Vhost;
+import io.fairlead.virtio.DeviceStatus;
+import io.fairlead.virtio.Feature;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** The rules of drivers/vhost/vdpa.c as they matter to whoever speaks to it; no rings are served. */
+final class FakeKernel implements VhostCalls {
+    static final long BACKEND_ALL = 0x17e;
+
+    /** Neither suspend nor resume, as with vp_vdpa. */
+    static final long BACKEND_PCI = 0x10e;
+
+    int deviceId = 2;
+    long features = Feature.VERSION_1 | Feature.ACCESS_PLATFORM | Feature.RING_RESET | Feature.INDIRECT_DESC | 1L << 6;
+    long backendFeatures = BACKEND_ALL;
+    int queueCount = 2;
+    int configSize = 4096;
+    boolean tellsStates = true;
+    boolean refusesFeatures;
+    boolean gone;
+    long firstAddress;
+    long lastAddress = -1;
+
+    /** Fails the n-th UPDATE from now, 1 for the next; 0 for none. */
+    int failingUpdate;
+
+    /** How often it is refused then. */
+    int refusals = 1;
+
+    private int failures;
+
+    int deviceBufferBytes = -1;
+
+    int status;
+    boolean suspended;
+    long driverFeatures;
+    final int[] bases = new int[16];
+    final boolean[] enabled = new boolean[16];
+    final int[] sizes = new int[16];
+    final Map<Integer, long[]> addresses = new HashMap<>();
+    final List<String> log = new ArrayList<>();
+    final TreeMap<Long, Long> mapped = new TreeMap<>();
+    boolean inBatch;
+    int batches;
+    int updates;
+    int resets;
+    boolean closed;
+
+    long logAddress;
+    long logBytes;
+
+    /** Pages that the device has written and not told. */
+    final List<Long> dirtyPages = new ArrayList<>();
+
+    @Override
+    public int ioctl(long request, MemorySegment argument) {
+        if (closed) {
+            return -Errno.EBADF;
+        }
+        if (gone) {
+            return -Errno.ENODEV;
+        }
+        return request(request, argument);
+    }
+
+    private int request(long request, MemorySegment at) {
+        if (request == Vhost.VHOST_SET_OWNER || request == Vhost.VHOST_VDPA_SET_CONFIG_CALL) {
+            return 0;
+        } else if (request == Vhost.VHOST_VDPA_GET_DEVICE_ID) {
+            at.set(JAVA_INT, 0, deviceId);
+        } else if (request == Vhost.VHOST_GET_FEATURES) {
+            at.set(JAVA_LONG, 0, features);
+        } else if (request == Vhost.VHOST_SET_FEATURES) {
+            return setFeatures(at.get(JAVA_LONG, 0));
+        } else if (request == Vhost.VHOST_GET_BACKEND_FEATURES) {
+            at.set(JAVA_LONG, 0, backendFeatures);
+        } else if (request == Vhost.VHOST_SET_BACKEND_FEATURES) {
+            return (at.get(JAVA_LONG, 0) & ~backendFeatures) == 0 ? 0 : -Errno.EOPNOTSUPP;
+        } else if (request == Vhost.VHOST_VDPA_GET_STATUS) {
+            at.set(JAVA_BYTE, 0, (byte) status);
+        } else if (request == Vhost.VHOST_VDPA_SET_STATUS) {
+            return setStatus(Byte.toUnsignedInt(at.get(JAVA_BYTE, 0)));
+        } else if (request == Vhost.VHOST_VDPA_GET_CONFIG_SIZE) {
+            at.set(JAVA_INT, 0, configSize);
+        } else if (request == Vhost.VHOST_VDPA_GET_CONFIG) {
+            for (int i = 8; i < 8 + at.get(JAVA_INT, 4); i++) {
+                at.set(JAVA_BYTE, i, (byte) (at.get(JAVA_INT, 0) + i - 8));
+            }
+        } else if (request == Vhost.VHOST_VDPA_GET_VRING_NUM) {
+            at.set(JAVA_SHORT, 0, (short) 256);
+        } else if (request == Vhost.VHOST_VDPA_GET_VQS_COUNT) {
+            at.set(JAVA_INT, 0, queueCount);
+        } else if (request == Vhost.VHOST_VDPA_GET_IOVA_RANGE) {
+            at.set(JAVA_LONG, 0, firstAddress);
+            at.set(JAVA_LONG, 8, lastAddress);
+        } else if (request == Vhost.VHOST_VDPA_SUSPEND) {
+            // As the kernel has it: success without effect where the device is not live.
+            suspended = DeviceStatus.has(status, DeviceStatus.DRIVER_OK);
+            log.add("suspend");
+        } else if (request == Vhost.VHOST_VDPA_RESUME) {
+            suspended = false;
+            log.add("resume");
+        } else if (request == Vhost.EULER_GET_DEV_BUFFER_SIZE && deviceBufferBytes >= 0) {
+            at.set(JAVA_INT, 0, deviceBufferBytes);
+        } else if (deviceBufferBytes >= 0 && request == Vhost.VHOST_SET_LOG_BASE) {
+            logAddress = at.get(JAVA_LONG, 0);
+        } else if (deviceBufferBytes >= 0 && request == Vhost.EULER_SET_LOG_SIZE) {
+            logBytes = at.get(JAVA_LONG, 0);
+        } else if (deviceBufferBytes >= 0 && request == Vhost.EULER_LOG_SYNC) {
+            syncLog();
+        } else {
+            return ringRequest(request, at);
+        }
+        return 0;
+    }
+
+    private int ringRequest(long request, MemorySegment at) {
+        if (at.address() == 0) {
+            return -Errno.EFAULT;
+        }
+        int queue = at.get(JAVA_INT, 0);
+        int number = at.get(JAVA_INT, 4);
+        boolean live = DeviceStatus.has(status, DeviceStatus.DRIVER_OK);
+        if (queue < 0 || queue >= queueCount) {
+            return -Errno.ENOBUFS;
+        }
+        if (request == Vhost.VHOST_SET_VRING_NUM) {
+            sizes[queue] = number;
+        } else if (request == Vhost.VHOST_SET_VRING_ADDR) {
+            if (live && !suspended) {
+                return -Errno.EINVAL;
+            }
+            addresses.put(queue, new long[] {
+                at.get(JAVA_LONG, Vhost.VRING_ADDR_DESC),
+                at.get(JAVA_LONG, Vhost.VRING_ADDR_AVAIL),
+                at.get(JAVA_LONG, Vhost.VRING_ADDR_USED)
+            });
+        } else if (request == Vhost.VHOST_SET_VRING_BASE) {
+            if (!tellsStates) {
+                return -Errno.EOPNOTSUPP;
+            }
+            if (live && !suspended) {
+                return -Errno.EINVAL;
+            }
+            bases[queue] = number;
+        } else if (request == Vhost.VHOST_GET_VRING_BASE) {
+            if (!tellsStates) {
+                return -Errno.EOPNOTSUPP;
+            }
+            at.set(JAVA_INT, 4, bases[queue]);
+        } else if (request == Vhost.VHOST_VDPA_SET_VRING_ENABLE) {
+            enabled[queue] = number == 1;
+        } else if (request == Vhost.VHOST_SET_VRING_KICK) {
+            log.add("kick %d %s".formatted(queue, live ? "live" : "early"));
+        } else if (request != Vhost.VHOST_SET_VRING_CALL && request != Vhost.VHOST_SET_VRING_ERR) {
+            return -Errno.ENOTTY;
+        }
+        return 0;
+    }
+
+    private int setFeatures(long wanted) {
+        boolean agreed = DeviceStatus.has(status, DeviceStatus.FEATURES_OK);
+        boolean onlyLog = (wanted ^ driverFeatures) == Feature.VHOST_LOG_ALL && deviceBufferBytes >= 0;
+        if (agreed && !onlyLog) {
+            return -Errno.EBUSY;
+        }
+        if ((wanted & Feature.ACCESS_PLATFORM) == 0 && (features & Feature.ACCESS_PLATFORM) != 0) {
+            return -Errno.EINVAL;
+        }
+        driverFeatures = wanted;
+        return 0;
+    }
+
+    private int setStatus(int wanted) {
+        if (wanted != 0 && (status & ~wanted) != 0) {
+            return -Errno.EINVAL;
+        }
+        status = wanted;
+        log.add(DeviceStatus.describe(wanted));
+        if (wanted == 0) {
+            resets++;
+            suspended = false;
+            addresses.clear();
+            Arrays.fill(enabled, false);
+            Arrays.fill(bases, 0);
+            if ((backendFeatures & 1L << Vhost.VHOST_BACKEND_F_IOTLB_PERSIST) == 0 && !mapped.isEmpty()) {
+                throw new AssertionError("reset with memory mapped, which this device loses");
+            }
+        } else if (refusesFeatures) {
+            status &= ~DeviceStatus.FEATURES_OK;
+        }
+        return 0;
+    }
+
+    /** Writes where it was told to, as a kernel does. */
+    private void syncLog() {
+        boolean bytes = (backendFeatures & 1L << Vhost.EULER_BACKEND_F_BYTEMAP_LOG) != 0;
+        byte[] image = new byte[(int) logBytes];
+        for (long page : dirtyPages) {
+            image[(int) (bytes ? page : page / 8)] |= (byte) (bytes ? 1 : 1 << page % 8);
+        }
+        dirtyPages.clear();
+        try {
+            Path file = Files.write(Files.createTempFile("log", ""), image);
+            try (Fd fd = FileIo.open(file, FileIo.O_RDONLY, 0)) {
+                if (FileIo.pread(fd.raw(), logAddress, logBytes, 0) != logBytes) {
+                    throw new AssertionError("the log cannot be written");
+                }
+            } finally {
+                Files.delete(file);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Override
+    public long write(MemorySegment message) {
+        if (closed) {
+            return -Errno.EBADF;
+        }
+        if (gone) {
+            return -Errno.ENODEV;
+        }
+        if (message.byteSize() != Vhost.MSG_V2_SIZE || message.get(JAVA_INT, 0) != Vhost.VHOST_IOTLB_MSG_V2) {
+            return -Errno.EINVAL;
+        }
+        long iova = message.get(JAVA_LONG, Vhost.MSG_V2_IOVA);
+        long byteCount = message.get(JAVA_LONG, Vhost.MSG_V2_BYTES);
+        switch (message.get(JAVA_BYTE, Vhost.MSG_V2_TYPE)) {
+            case Vhost.VHOST_IOTLB_BATCH_BEGIN -> {
+                inBatch = true;
+                batches++;
+            }
+            case Vhost.VHOST_IOTLB_BATCH_END -> inBatch = false;
+            case Vhost.VHOST_IOTLB_INVALIDATE ->
+                mapped.subMap(iova, iova + byteCount).clear();
+            case Vhost.VHOST_IOTLB_UPDATE -> {
+                if (!inBatch || byteCount == 0 || overlaps(iova, byteCount)) {
+                    return -Errno.EFAULT;
+                }
+                if (failingUpdate > 0 && --failingUpdate == 0) {
+                    failures = refusals;
+                }
+                if (failures > 0) {
+                    failures--;
+                    return -Errno.EFAULT;
+                }
+                if (message.get(JAVA_BYTE, Vhost.MSG_V2_PERM) != Vhost.VHOST_ACCESS_RW
+                        || message.get(JAVA_LONG, Vhost.MSG_V2_UADDR) == 0) {
+                    return -Errno.EFAULT;
+                }
+                updates++;
+                mapped.put(iova, byteCount);
+            }
+            default -> {
+                return -Errno.EFAULT;
+            }
+        }
+        return Vhost.MSG_V2_SIZE;
+    }
+
+    private boolean overlaps(long iova, long byteCount) {
+        Map.Entry<Long, Long> before = mapped.lowerEntry(iova + byteCount);
+        return before != null && before.getKey() + before.getValue() > iova;
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+    }
+}

@@ -1,0 +1,54 @@
+package io.fairlead.systemtests;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.fairlead.systemtests.kernel.KernelDeviceExercise;
+import io.fairlead.testbed.L1Host;
+import io.fairlead.testbed.L1Kernel;
+import io.fairlead.testbed.L1Spec;
+import java.time.Duration;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * The kernel's vDPA devices as back-ends, on real kernels: its simulators of a disk and a network card, each driven by a
+ * driver of our own, bare and behind the relay, and one that is taken away under it.
+ */
+@Timeout(600)
+class VhostVdpaTest {
+    private static final Duration PATIENCE = Duration.ofMinutes(4);
+
+    private static final String CREATE = """
+            set -e
+            modprobe -a vhost_vdpa vdpa_sim_blk vdpa_sim_net
+            vdpa dev add name simblk mgmtdev vdpasim_blk
+            vdpa dev add name simnet mgmtdev vdpasim_net
+            """;
+
+    @RegisterExtension
+    static final L1Lab L1 = new L1Lab();
+
+    @ParameterizedTest
+    @EnumSource
+    void devicesServeADriverBareAndBehindTheRelay(L1Kernel kernel) throws Exception {
+        try (L1Host host = L1.own(L1Spec.of(kernel).name("vhost-vdpa-" + kernel), kernel)) {
+            L1Lab.writeProgram(host, "exercise", KernelDeviceExercise.class.getName());
+            String _ = host.run(CREATE, PATIENCE);
+            String seen = host.run("exercise all", PATIENCE);
+            Lab.report("%s", seen);
+            assertThat(seen)
+                    .contains("EXERCISED 2 devices")
+                    .contains("vhost-vdpa-0: suspended at")
+                    .contains("vhost-vdpa-0: queue 0 stopped and started at")
+                    .contains("vhost-vdpa-0 managed: written pages logged")
+                    .contains("vhost-vdpa-1 managed: a frame sent");
+            // Which waits until the file is closed.
+            assertThat(host.run("exercise removal /dev/vhost-vdpa-0 vdpa dev del simblk", PATIENCE))
+                    .contains("REMOVED /dev/vhost-vdpa-0 is gone");
+            assertThat(host.run("dmesg | grep -E 'BUG:|Oops|DMAR.*fault' || true", PATIENCE))
+                    .isEmpty();
+        }
+    }
+}
