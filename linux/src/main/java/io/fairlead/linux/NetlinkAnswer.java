@@ -92,10 +92,8 @@ final class NetlinkAnswer {
             interrupted = true;
         }
         int payload = from + NetlinkLayout.NLMSG_HDRLEN;
-        switch (type) {
-            case NetlinkLayout.NLMSG_NOOP -> {
-                return false;
-            }
+        return switch (type) {
+            case NetlinkLayout.NLMSG_NOOP -> false;
             case NetlinkLayout.NLMSG_OVERRUN -> throw malformed("messages were lost");
             case NetlinkLayout.NLMSG_ERROR -> {
                 need(NetlinkLayout.ERROR_BYTES, to - payload);
@@ -103,7 +101,7 @@ final class NetlinkAnswer {
                 if (dump) {
                     throw malformed("an acknowledgement in the middle of a list");
                 }
-                return true;
+                yield true;
             }
             case NetlinkLayout.NLMSG_DONE -> {
                 if (!dump) {
@@ -111,7 +109,7 @@ final class NetlinkAnswer {
                 }
                 need(Integer.BYTES, to - payload);
                 endOrRefusal(bytes, buffer.getInt(payload), payload + Integer.BYTES, to, flags);
-                return true;
+                yield true;
             }
             default -> {
                 if (type != messageType) {
@@ -121,9 +119,9 @@ final class NetlinkAnswer {
                 messages.add(new GenericNetlink.Message(
                         Byte.toUnsignedInt(bytes[payload]),
                         NetlinkAttributes.parse(bytes, payload + NetlinkLayout.GENL_HDRLEN, to)));
-                return false;
+                yield false;
             }
-        }
+        };
     }
 
     /** Where what the kernel tells besides an error begins: behind as much of the request as it repeats. */

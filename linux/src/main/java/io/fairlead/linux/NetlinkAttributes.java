@@ -16,13 +16,26 @@ import java.util.OptionalLong;
  * they came. Where a type comes more than once, the readers by type take the last, as the kernel does. Immutable.
  */
 public final class NetlinkAttributes {
-    /**
-     * One attribute.
-     *
-     * @param type without the flags for nesting and byte order
-     * @param value as it came
-     */
-    public record Attribute(int type, byte[] value) {
+    /** One attribute. Immutable. */
+    public static final class Attribute {
+        private final int type;
+        private final byte[] value;
+
+        private Attribute(int type, byte[] value) {
+            this.type = type;
+            this.value = value;
+        }
+
+        /** Without the flags for nesting and byte order. */
+        public int type() {
+            return type;
+        }
+
+        /** As it came. */
+        public byte[] value() {
+            return value.clone();
+        }
+
         /** The value as an unsigned number of 1, 2, 4 or 8 bytes in the machine's byte order. */
         public long number(int byteCount) throws IOException {
             if (value.length != byteCount) {

@@ -338,7 +338,7 @@ public final class Vduse {
 
     private static void putState(MemorySegment segment, int offset, long state) {
         for (int i = 0; i < 4; i++) {
-            segment.set(JAVA_SHORT, offset + 2L * i, (short) (state >>> 16 * i));
+            segment.set(JAVA_SHORT, offset + 2L * i, (short) (state >>> (16 * i)));
         }
     }
 
