@@ -136,8 +136,8 @@ class VduseTest {
                 mkdir -p /tmp/mounted
                 mount -t virtiofs share /tmp/mounted
                 cmp /tmp/mounted/old /tmp/share/old
-                cp -r /usr/include/linux /tmp/mounted/files
-                diff -r /usr/include/linux /tmp/share/files
+                cp -r "$JAVA_HOME/conf" /tmp/mounted/files
+                diff -r "$JAVA_HOME/conf" /tmp/share/files
                 umount /tmp/mounted""");
     }
 
