@@ -200,6 +200,10 @@ final class SocketFile {
         int result = -Errno.EADDRINUSE;
         for (int attempt = 0; attempt < ATTEMPTS && result == -Errno.EADDRINUSE; attempt++) {
             Path temporary = path.resolveSibling(temporaryName(room));
+            if (temporary.equals(path)) {
+                // Of names with one letter there are few.
+                continue;
+            }
             try (Arena arena = Arena.ofConfined()) {
                 result = SocketCalls.bind(
                         socket.raw(), SocketAddress.of(temporary, arena).address(), SocketAddress.SIZE);

@@ -193,8 +193,11 @@ class SocketFileTest {
         }
         // A one-letter name at the very end leaves one letter for the name before the rename.
         Path deep = Files.createDirectories(folder.resolve("d".repeat(room - 2)));
-        try (UnixSocket listener = UnixSocket.listen(deep.resolve("s"), 0600)) {
-            assertThat(listener.fd().isOpen()).isTrue();
+        // Often enough that a name drawn at random would be the socket's own.
+        for (int i = 0; i < 200; i++) {
+            try (UnixSocket listener = UnixSocket.listen(deep.resolve("s"), 0600)) {
+                assertThat(listener.fd().isOpen()).isTrue();
+            }
         }
         long opened = Fd.openCount();
         Path tooLong = folder.resolve("s".repeat(room + 1));
