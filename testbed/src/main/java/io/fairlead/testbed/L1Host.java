@@ -87,6 +87,8 @@ public final class L1Host implements AutoCloseable {
     private static String kernelArguments(L1Spec spec, GuestKernel kernel) {
         List<String> words = new ArrayList<>(List.of(GuestImages.KERNEL_ARGUMENTS));
         words.add("fairlead.modules-at=" + kernel.root().resolve("lib/modules").resolve(kernel.version()));
+        // A guest's memory lies in many small pieces here, and Debian's kernels allow 2048 of them by default.
+        words.add("vhost_vdpa.max_iotlb_entries=4194304");
         words.addAll(spec.kernelArguments);
         return String.join(" ", words);
     }

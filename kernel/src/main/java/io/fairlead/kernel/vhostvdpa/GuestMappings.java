@@ -114,7 +114,9 @@ final class GuestMappings {
                     : new IOException(
                             "%s: the kernel does not map the guest's memory (%s); it must be shared memory with pages that"
                                             .formatted(device, failure.getMessage())
-                                    + " can be pinned, such as memory-backend-memfd with share=on",
+                                    + " can be pinned, such as memory-backend-memfd with share=on, in no more pieces than"
+                                    + " vhost_vdpa's parameter max_iotlb_entries allows: huge pages (hugetlb=on) have"
+                                    + " few, or load vhost_vdpa with max_iotlb_entries=4194304",
                             failure);
         }
         kept.addAll(made);
