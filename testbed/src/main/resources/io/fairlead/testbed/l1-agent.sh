@@ -21,7 +21,7 @@ while :; do
     run\ *) run "${line#run }" & ;;
     signal\ *)
         set -- $line
-        kill "-$3" -- "-$(cat "$shared/$2.pid")"
+        kill "-$3" "-$(cat "$shared/$2.pid")"
         ;;
     end) break ;;
     esac
