@@ -38,6 +38,29 @@ public sealed interface QueueState {
         return packed ? new Packed(0, true, 0, true) : new Split(0, 0);
     }
 
+    /**
+     * Where a queue stands as vhost carries it, to user space and in the kernel (GET_VRING_BASE and SET_VRING_BASE). Split: the
+     * available index. Packed: bits 0 to 14 the available index, 15 its wrap counter, 16 to 30 the used index, 31 its wrap
+     * counter.
+     */
+    default int vringBase() {
+        return switch (this) {
+            case Split split -> split.availableIndex();
+            case Packed packed ->
+                packed.availableIndex()
+                        | (packed.availableWrap() ? 1 << 15 : 0)
+                        | packed.usedIndex() << 16
+                        | (packed.usedWrap() ? 1 << 31 : 0);
+        };
+    }
+
+    /** The other way; the used index of a split ring is not carried, the queue finds it in the ring. */
+    static QueueState ofVringBase(int base, boolean packed) {
+        return packed
+                ? new Packed(base & 0x7fff, (base & 1 << 15) != 0, base >>> 16 & 0x7fff, (base & 1 << 31) != 0)
+                : new Split(base & 0xffff, base & 0xffff);
+    }
+
     private static void requireRange(int value, int max, String what) {
         if (value < 0 || value > max) {
             throw new IllegalArgumentException(what + " " + value + " is not in 0.." + max);

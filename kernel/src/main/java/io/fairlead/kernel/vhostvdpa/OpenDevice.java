@@ -154,7 +154,7 @@ final class OpenDevice implements AutoCloseable {
         link.addresses(queue.index, queue.descriptorAddress, queue.driverAddress, queue.deviceAddress);
         // Devices that cannot be told are where a reset leaves them.
         if (offer.tellsStates()) {
-            link.base(queue.index, VhostVdpaQueue.encode(queue.stateFor(packed())));
+            link.base(queue.index, queue.stateFor(packed()).vringBase());
         }
         link.call(queue.index, queue.call);
         link.error(queue.index, error);
@@ -196,7 +196,7 @@ final class OpenDevice implements AutoCloseable {
         try {
             for (VhostVdpaQueue queue : queues) {
                 if (queue.running) {
-                    queue.state = VhostVdpaQueue.decode(link.base(queue.index), packed());
+                    queue.state = QueueState.ofVringBase(link.base(queue.index), packed());
                     requireAnswered(queue, memory);
                 }
             }

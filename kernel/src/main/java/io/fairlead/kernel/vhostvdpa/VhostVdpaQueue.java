@@ -7,9 +7,6 @@ import org.jspecify.annotations.Nullable;
 
 /** What the driver and its front-end settled for one queue. Under the device's lock. */
 final class VhostVdpaQueue {
-    private static final int WRAP = 1 << 15;
-    private static final int INDEX_MASK = WRAP - 1;
-
     final int index;
     final int maxSize;
     int size;
@@ -41,29 +38,6 @@ final class VhostVdpaQueue {
     QueueState stateFor(boolean packed) {
         QueueState known = state;
         return known != null ? known : QueueState.initial(packed);
-    }
-
-    /** The state as {@code struct vhost_vring_state} has it, split or packed. */
-    static int encode(QueueState state) {
-        return switch (state) {
-            case QueueState.Split split -> split.availableIndex();
-            case QueueState.Packed packed ->
-                position(packed.availableIndex(), packed.availableWrap())
-                        | position(packed.usedIndex(), packed.usedWrap()) << 16;
-        };
-    }
-
-    private static int position(int index, boolean wrap) {
-        return index | (wrap ? WRAP : 0);
-    }
-
-    /** The other way. Of a split ring the kernel has one index: what the device took is answered. */
-    static QueueState decode(int base, boolean packed) {
-        if (!packed) {
-            return new QueueState.Split(base & 0xffff, base & 0xffff);
-        }
-        int used = base >>> 16;
-        return new QueueState.Packed(base & INDEX_MASK, (base & WRAP) != 0, used & INDEX_MASK, (used & WRAP) != 0);
     }
 
     QueueSetup setup() {

@@ -132,7 +132,8 @@ final class BackendLink implements AutoCloseable {
         int index = queue.index;
         connection.command(Request.SET_VRING_NUM, new Payload.VringState(index, queue.size));
         connection.command(
-                Request.SET_VRING_BASE, new Payload.VringState(index, VringBase.encode(queue.stateFor(packed))));
+                Request.SET_VRING_BASE,
+                new Payload.VringState(index, queue.stateFor(packed).vringBase()));
         address(queue, logging);
         // The ring may start with the kick: what it signals is known before.
         call(queue);

@@ -236,7 +236,7 @@ final class SessionRings implements AutoCloseable {
             device.queueReady(queue, false);
             times.stopped(System.nanoTime() - startNanos);
             anyStarted = anyReady();
-            vrings.get(queue).base = VringBase.encode(device.queueState(queue));
+            vrings.get(queue).base = device.queueState(queue).vringBase();
         }
     }
 

@@ -7,7 +7,6 @@ import io.fairlead.linux.Memfd;
 import io.fairlead.linux.UnixSocket;
 import io.fairlead.vhostuser.protocol.Connection;
 import io.fairlead.vhostuser.protocol.Request;
-import io.fairlead.vhostuser.protocol.VringBase;
 import io.fairlead.virtio.DriverQueue;
 import io.fairlead.virtio.DriverRings;
 import io.fairlead.virtio.Feature;
@@ -232,7 +231,7 @@ final class TestClient implements AutoCloseable {
 
     /** Starts ring 0 and enables it. */
     DriverQueue start(int size, long features, QueueState state) throws IOException {
-        return start(size, features, state, VringBase.encode(state));
+        return start(size, features, state, state.vringBase());
     }
 
     /** @param base what is told of the state */
