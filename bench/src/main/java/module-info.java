@@ -13,4 +13,5 @@ module io.fairlead.bench {
     exports io.fairlead.bench.migrate;
     exports io.fairlead.bench.net;
     exports io.fairlead.bench.scsi;
+    exports io.fairlead.bench.vduse;
 }

@@ -8,6 +8,7 @@ module io.fairlead.devices {
     exports io.fairlead.devices.base;
     exports io.fairlead.devices.blk;
     exports io.fairlead.devices.console;
+    exports io.fairlead.devices.error;
     exports io.fairlead.devices.fs;
     exports io.fairlead.devices.net;
     exports io.fairlead.devices.rng;

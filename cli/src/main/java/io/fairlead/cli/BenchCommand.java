@@ -12,6 +12,9 @@ import io.fairlead.bench.net.NetBench;
 import io.fairlead.bench.net.NetBenchOptions;
 import io.fairlead.bench.scsi.ScsiBench;
 import io.fairlead.bench.scsi.ScsiBenchOptions;
+import io.fairlead.bench.vduse.VduseBench;
+import io.fairlead.bench.vduse.VduseBenchOptions;
+import io.fairlead.testbed.L1Kernel;
 import io.fairlead.testbed.Progress;
 import io.fairlead.testbed.Testbed;
 import java.io.IOException;
@@ -44,7 +47,7 @@ final class BenchCommand implements Runnable {
     @Override
     public void run() {
         throw new ParameterException(
-                spec.commandLine(), "what to measure is missing: blk, fs, migrate, net, relay or scsi");
+                spec.commandLine(), "what to measure is missing: blk, fs, migrate, net, relay, scsi or vduse");
     }
 
     @Command(
@@ -245,6 +248,42 @@ final class BenchCommand implements Runnable {
                 options = options.withRunTime(Duration.ofSeconds(seconds));
             }
             output.publish(ScsiBench.run(options, testbed, BenchOutputMixin.progress()));
+        }
+        return 0;
+    }
+
+    @Command(
+            name = "vduse",
+            description =
+                    "Disks by VDUSE, used by a host's own kernel: I/O a second and processor time per I/O, beside qemu-storage-daemon.",
+            mixinStandardHelpOptions = true,
+            footer = {
+                "",
+                "Rows are medians of alternating runs in one L1 host, which is emulated: ratios count. 'held' says whether",
+                "ours is as good; the exit code does not depend on it. All rounds take about five minutes."
+            })
+    int vduse(
+            @Option(
+                            names = "--kernel",
+                            paramLabel = "VERSION",
+                            defaultValue = "6.12",
+                            converter = TestbedL1Command.KernelConverter.class,
+                            description = "The host's: 6.12 or 7.3; by default ${DEFAULT-VALUE}.")
+                    L1Kernel kernel,
+            @Mixin BenchRunMixin run,
+            @Option(names = "--seconds", paramLabel = "S", description = "Length of one run.") @Nullable
+                    Integer seconds,
+            @Mixin BenchOutputMixin output)
+            throws IOException, InterruptedException {
+        try (Testbed testbed = Testbed.open(Progress.toStandardError())) {
+            List<String> self = OwnCommand.line();
+            VduseBenchOptions options = run.apply(
+                    run.isQuick() ? VduseBenchOptions.quick(kernel, self) : VduseBenchOptions.full(kernel, self),
+                    VduseBenchOptions::withRounds);
+            if (seconds != null) {
+                options = options.withRunTime(Duration.ofSeconds(seconds));
+            }
+            output.publish(VduseBench.run(options, output.folder(), testbed, BenchOutputMixin.progress()));
         }
         return 0;
     }

@@ -71,6 +71,8 @@ final class ServeCommand implements Callable<Integer> {
                         + VhostUserManagement.ATTRIBUTES,
                 "With vhost-vdpa=FILE, the kernel's vDPA device of any type at that file: "
                         + VhostVdpaManagement.ATTRIBUTES
+                        + ", and fallback (errors, software, none) with fallback-ATTRIBUTE of the software device, for what"
+                        + " goes on where it is taken away"
             })
     private List<String> devices = List.of();
 

@@ -48,6 +48,10 @@ final class TestbedCommand implements Runnable {
             for (L1Kernel kernel : L1Kernel.values()) {
                 System.out.println("kernel of L1 hosts " + testbed.prepareL1(kernel));
             }
+            try (Testbed inner = testbed.forL2Guests()) {
+                System.out.println(
+                        "kernel of guests inside them " + inner.kernel().version());
+            }
             System.out.println("libblkio " + testbed.libblkio().library());
             System.out.println("qemu-storage-daemon " + testbed.storageDaemon().getLast());
             System.out.println("cache " + testbed.cacheDirectory());

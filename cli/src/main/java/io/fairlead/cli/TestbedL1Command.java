@@ -3,6 +3,7 @@ package io.fairlead.cli;
 import io.fairlead.testbed.L1Command;
 import io.fairlead.testbed.L1Host;
 import io.fairlead.testbed.L1Kernel;
+import io.fairlead.testbed.L1Link;
 import io.fairlead.testbed.L1Spec;
 import io.fairlead.testbed.Progress;
 import io.fairlead.testbed.Testbed;
@@ -16,6 +17,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
@@ -69,6 +71,15 @@ final class TestbedL1Command implements Callable<Integer> {
     private List<String> arguments = List.of();
 
     @Option(
+            names = "--link",
+            paramLabel = "1:SOCKET|2:SOCKET",
+            converter = LinkConverter.class,
+            description =
+                    "One end of a cable to another such host, which has the other number and the same socket: a card"
+                            + " link0 in each, with the addresses 192.168.76.1 and 192.168.76.2.")
+    private @Nullable L1Link link;
+
+    @Option(
             names = "--timeout-seconds",
             paramLabel = "N",
             defaultValue = "3600",
@@ -83,6 +94,9 @@ final class TestbedL1Command implements Callable<Integer> {
         L1Spec spec = L1Spec.of(kernel).memoryMib(memoryMib).processors(processors);
         if (!parents.isEmpty()) {
             spec.iommu();
+        }
+        if (link != null) {
+            spec.link(link);
         }
         spec.arguments(arguments.toArray(String[]::new));
         parents.forEach(spec::vdpaParent);
@@ -139,6 +153,13 @@ final class TestbedL1Command implements Callable<Integer> {
         @Override
         public L1Kernel convert(String value) {
             return L1Kernel.of(value);
+        }
+    }
+
+    static final class LinkConverter implements ITypeConverter<L1Link> {
+        @Override
+        public L1Link convert(String value) {
+            return L1Link.parse(value);
         }
     }
 }

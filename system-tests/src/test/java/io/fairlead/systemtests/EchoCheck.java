@@ -8,6 +8,8 @@ import java.net.Socket;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
 
 /**
  * A program of its own, for a network namespace: one TCP connection to somebody who sends back what he gets, over which
@@ -24,15 +26,33 @@ final class EchoCheck {
 
     /** @param arguments host and port */
     public static void main(String[] arguments) throws Exception {
+        Thread input = Thread.ofPlatform().daemon().start(() -> awaitEnd(System.in));
+        InetSocketAddress address = new InetSocketAddress(arguments[0], Integer.parseInt(arguments[1]));
+        long bytes = talk(address, input::isAlive, () -> System.out.println("connected"));
+        System.out.println("compared " + bytes);
+    }
+
+    /**
+     * Talks to who sends back what he gets.
+     *
+     * @param goesOn asked before each block
+     * @param connected called when the connection is there
+     * @return the bytes that came back, all of them as they were sent
+     */
+    static long talk(InetSocketAddress address, BooleanSupplier goesOn, Runnable connected)
+            throws IOException, InterruptedException {
         try (Socket socket = new Socket()) {
-            socket.connect(new InetSocketAddress(arguments[0], Integer.parseInt(arguments[1])), CONNECT_MILLIS);
+            socket.connect(address, CONNECT_MILLIS);
             socket.setSoTimeout(READ_MILLIS);
-            Thread input = Thread.ofPlatform().daemon().start(() -> awaitEnd(System.in));
-            Thread sender = Thread.ofPlatform().start(() -> send(socket, input));
-            System.out.println("connected");
+            connected.run();
+            AtomicLong sent = new AtomicLong();
+            Thread sender = Thread.ofPlatform().start(() -> send(socket, goesOn, sent));
             long bytes = compare(socket.getInputStream());
             sender.join();
-            System.out.println("compared " + bytes);
+            if (bytes != sent.get()) {
+                throw new IOException("%d bytes came back of %d".formatted(bytes, sent.get()));
+            }
+            return bytes;
         }
     }
 
@@ -50,20 +70,22 @@ final class EchoCheck {
         return new Random(1);
     }
 
-    private static void send(Socket socket, Thread input) {
+    /** Where it fails, less comes back than was sent. */
+    private static void send(Socket socket, BooleanSupplier goesOn, AtomicLong sent) {
         Random random = random();
         byte[] block = new byte[BLOCK_BYTES];
         try {
             OutputStream out = socket.getOutputStream();
-            while (input.isAlive()) {
+            while (goesOn.getAsBoolean()) {
                 random.nextBytes(block);
+                sent.addAndGet(block.length);
                 out.write(block);
                 TimeUnit.MILLISECONDS.sleep(PAUSE_MILLIS);
             }
             socket.shutdownOutput();
         } catch (IOException | InterruptedException e) {
             System.out.println("sending failed: " + e);
-            Runtime.getRuntime().halt(1);
+            sent.incrementAndGet();
         }
     }
 

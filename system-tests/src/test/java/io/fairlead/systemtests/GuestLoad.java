@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.fairlead.testbed.DeviceWrittenReads;
 import io.fairlead.testbed.GuestResult;
 import java.io.IOException;
-import java.nio.file.Files;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -17,13 +19,22 @@ import tools.jackson.databind.JsonNode;
  * what the host wrote, and a writer reads back what it wrote itself.
  *
  * @param device in the guest, such as {@code /dev/vda}
+ * @param readers how many read
+ * @param readMib of each reader
+ * @param bufferMib that a reader reads at once
+ * @param writtenMib of a round of the writer
  */
-record GuestLoad(String device) {
-    static final int READERS = 3;
-    private static final int READ_MIB = 24;
-    private static final int BUFFER_MIB = 4;
-    private static final int WRITTEN_MIB = 4;
+record GuestLoad(String device, int readers, int readMib, int bufferMib, int writtenMib) {
     private static final long SEED = 20;
+
+    GuestLoad(String device) {
+        this(device, 3, 24, 4, 4);
+    }
+
+    /** For a guest that is slow and small. */
+    static GuestLoad light(String device) {
+        return new GuestLoad(device, 1, 4, 2, 1);
+    }
 
     /** Rounds of writing and reading back, each reported; and what became of all at the end. */
     private static final String WRITER = """
@@ -37,7 +48,7 @@ record GuestLoad(String device) {
                     written=$((written + 1))
                     emit "{\\"round\\":$written}"
                 done
-                emit "{\\"written\\":$written,\\"wrong\\":$wrong}"
+                emit "{\\"written\\":$written,\\"mibEach\\":MIB,\\"readers\\":READERS,\\"wrong\\":$wrong}"
             }
             """;
 
@@ -55,24 +66,38 @@ record GuestLoad(String device) {
 
     /** Makes the disk's image. */
     static Path image(Path file) throws IOException {
-        byte[] content = new byte[(READERS * READ_MIB + WRITTEN_MIB) << 20];
+        return new GuestLoad("").write(file);
+    }
+
+    /** Writes what the disk has at first, to a file or to a block device. */
+    Path write(Path image) throws IOException {
+        byte[] content = new byte[(readers * readMib + writtenMib) << 20];
         new Random(SEED).nextBytes(content);
-        return Files.write(file, content);
+        try (FileChannel channel = FileChannel.open(image, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+            ByteBuffer rest = ByteBuffer.wrap(content);
+            while (rest.hasRemaining()) {
+                channel.write(rest);
+            }
+            // To the device itself, since others read it past the page cache.
+            channel.force(true);
+        }
+        return image;
     }
 
     /** Reports {@code {"at":"load"}} when all is under way; the host's next line ends it. */
     String job() {
         StringBuilder job = new StringBuilder(DeviceWrittenReads.FUNCTIONS)
                 .append(WRITER.replace("DEVICE", device)
-                        .replace("MIB", Integer.toString(WRITTEN_MIB))
-                        .replace("START", Integer.toString(READERS * READ_MIB * 16))
-                        .replace("COUNT", Integer.toString(WRITTEN_MIB * 16)));
-        List<DeviceWrittenReads> readers = new ArrayList<>();
-        for (int i = 0; i < READERS; i++) {
-            readers.add(new DeviceWrittenReads("reader" + i, device, i * READ_MIB, READ_MIB, BUFFER_MIB));
+                        .replace("READERS", Integer.toString(readers))
+                        .replace("MIB", Integer.toString(writtenMib))
+                        .replace("START", Integer.toString(readers * readMib * 16))
+                        .replace("COUNT", Integer.toString(writtenMib * 16)));
+        List<DeviceWrittenReads> all = new ArrayList<>();
+        for (int i = 0; i < readers; i++) {
+            all.add(new DeviceWrittenReads("reader" + i, device, i * readMib, readMib, bufferMib));
         }
-        readers.forEach(reader -> job.append(reader.expect()));
-        readers.forEach(reader -> job.append(reader.start()));
+        all.forEach(reader -> job.append(reader.expect()));
+        all.forEach(reader -> job.append(reader.start()));
         return job.append("writer &\nwriter=$!\nemit '{\"at\":\"load\"}'\nreceive >/dev/null\n")
                 .append(DeviceWrittenReads.STOP)
                 .append("wait $writer\n")
@@ -91,13 +116,16 @@ record GuestLoad(String device) {
         JsonNode writer = Lab.line(result, "written");
         Lab.report("%s, %s", totals, writer);
         assertThat(result.status()).isZero();
-        assertThat(totals.readers()).isEqualTo(READERS);
+        int readers = writer.path("readers").asInt();
+        assertThat(totals.readers()).isEqualTo(readers).isPositive();
         assertThat(totals.wrongRounds()).as("%s", totals).isZero();
-        assertThat(totals.rounds()).isGreaterThanOrEqualTo(READERS);
+        assertThat(totals.rounds()).isGreaterThanOrEqualTo(readers);
         assertThat(writer.path("wrong").asInt(-1)).isZero();
         assertThat(writer.path("written").asInt()).isPositive();
         assertThat(Lab.line(result, "kernelErrors").path("kernelErrors").asString())
                 .isEmpty();
-        return new Outcome(totals.verifiedBytes(), writer.path("written").asLong() * (WRITTEN_MIB << 20));
+        return new Outcome(
+                totals.verifiedBytes(),
+                (writer.path("written").asLong() * writer.path("mibEach").asLong()) << 20);
     }
 }

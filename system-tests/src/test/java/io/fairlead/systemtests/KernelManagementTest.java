@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fairlead.testbed.L1Host;
 import io.fairlead.testbed.L1Kernel;
-import io.fairlead.testbed.L1Spec;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -28,12 +27,20 @@ class KernelManagementTest {
 
     /** Runs commands; what each prints and its exit code are files in the shared folder. */
     private static final String FUNCTIONS = """
+            results=$PWD
+            mkdir -p /run/management
+            cd /run/management
+            trap 'cp * "$results"; rm -r /run/management' EXIT
             run() {
                 name=$1
                 shift
                 "$@" >"$name.stdout" 2>"$name.stderr" </dev/null
                 echo $? >"$name.code"
             }
+            step() { echo "$(cut -d' ' -f1 /proc/uptime) $1" >>management-steps; }
+            # Another test may have been here.
+            dmesg -c >/dev/null
+            rm -f /tmp/commands
             mkfifo /tmp/commands
             command-loop </tmp/commands &
             exec 3>/tmp/commands
@@ -51,6 +58,7 @@ class KernelManagementTest {
 
     private static final String SCRIPT = FUNCTIONS + """
             fairlead family-missing dev show
+            step "the JVM is there"
             for module in vdpa vhost_vdpa vduse vdpa_sim_net vdpa_sim_blk; do modprobe $module || exit 1; done
             both mgmtdev mgmtdev show
             both mgmtdev-one mgmtdev show vdpasim_blk
@@ -59,6 +67,9 @@ class KernelManagementTest {
             echo 'net root:daemon 0640' >permissions
             fairlead add-net dev add name net0 mgmtdev vdpasim_net mac %1$s mtu 1400 --permissions permissions
             fairlead add-blk dev add name blk0 mgmtdev vdpasim_blk
+            run unprivileged /usr/bin/setpriv --bounding-set=-net_admin --inh-caps=-net_admin \\
+                fairlead-process dev del blk0 &
+            unprivileged=$!
             ls -l /dev/fairlead >links
             stat -c '%%U %%G %%a' /dev/fairlead/net-%1$s -L >mode
             both dev dev show
@@ -71,12 +82,11 @@ class KernelManagementTest {
             fairlead add-vduse dev add name nobody mgmtdev vduse
             fairlead show-unknown dev show nobody
             fairlead del-unknown dev del nobody
-            run unprivileged /usr/bin/setpriv --bounding-set=-net_admin --inh-caps=-net_admin \\
-                fairlead dev del blk0
+            step "mistakes were made"
 
             sleep 600 </dev/vhost-vdpa-1 &
             holder=$!
-            sleep 1
+            sleep 0.3
             fairlead del-busy dev del blk0
             kill $holder
             wait $holder
@@ -92,6 +102,8 @@ class KernelManagementTest {
             fairlead bind-mounted dev bind blk0
             umount /tmp/disk
             fairlead bind-back dev bind blk0
+            wait $unprivileged
+            step "drivers came and went"
             fairlead del-blk dev del blk0
             both dev-left dev show
             ls /dev/fairlead >links-left
@@ -110,25 +122,27 @@ class KernelManagementTest {
             fairlead pci-del dev del rng0
             fairlead pci-unbind mgmtdev unbind "$address"
             basename "$(readlink /sys/bus/pci/devices/$address/driver)" >pci-driver
+            vdpa dev del net0
+            rm -r /etc/fairlead /dev/fairlead
             dmesg | grep -E 'BUG:|WARNING:|Oops|Call Trace' >kernel-errors
-            true
+            step "all is gone"
             """.formatted(MAC);
 
     @ParameterizedTest
     @EnumSource
     void theKernelsDevicesReadAndBehaveAsWithIproute2(L1Kernel kernel) throws Exception {
-        L1Spec spec = L1Spec.of(kernel).name("management").iommu().vdpaParent("virtio-rng-pci");
-        try (L1Host host = L1.own(spec, kernel)) {
-            L1Lab.writeProgram(host, "command-loop", "io.fairlead.systemtests.CommandLoop");
-            var _ = host.run(SCRIPT, Lab.PATIENCE);
-            Results results = new Results(host.sharedDirectory());
-            everythingIsShownAsIproute2ShowsIt(results);
-            mistakesAreToldWithWhatHelps(results);
-            driversComeAndGo(results);
-            functionsBecomeManagementDevices(results);
-            aCardChangesItsAddress(results);
-            assertThat(results.file("kernel-errors")).isEmpty();
-        }
+        L1Host host = L1.shared(kernel);
+        L1Lab.writeProgram(host, "command-loop", "io.fairlead.systemtests.CommandLoop");
+        L1Lab.writeProgram(host, "fairlead-process", "io.fairlead.cli.Main");
+        Results results = new Results(host.sharedDirectory());
+        var _ = host.run(SCRIPT, Lab.PATIENCE);
+        Lab.report("%s: %s", kernel, results.file("management-steps"));
+        everythingIsShownAsIproute2ShowsIt(results);
+        mistakesAreToldWithWhatHelps(results);
+        driversComeAndGo(results);
+        functionsBecomeManagementDevices(results);
+        aCardChangesItsAddress(results);
+        assertThat(results.file("kernel-errors")).isEmpty();
     }
 
     private static void everythingIsShownAsIproute2ShowsIt(Results results) throws IOException {

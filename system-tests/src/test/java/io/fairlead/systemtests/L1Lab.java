@@ -6,12 +6,6 @@ import io.fairlead.testbed.L1Host;
 import io.fairlead.testbed.L1Kernel;
 import io.fairlead.testbed.L1Spec;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
-import java.util.List;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.extension.BeforeAllCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
@@ -26,6 +20,12 @@ final class L1Lab implements BeforeAllCallback {
     private static final String NOT_THERE =
             " is not in the cache: run ./fairlead testbed fetch, which builds it once, in a quarter of an hour";
 
+    private static final String UNLOAD = """
+            for module in vp_vdpa vhost_vdpa virtio_vdpa vduse vdpa_sim_net vdpa_sim_blk vdpa_sim vdpa; do
+                [ ! -e /sys/module/$module ] || rmmod $module || exit 1
+            done
+            """;
+
     private ExtensionContext.@Nullable Store store;
 
     @Override
@@ -33,15 +33,30 @@ final class L1Lab implements BeforeAllCallback {
         store = context.getRoot().getStore(NAMESPACE);
     }
 
-    /** The host that all tests share: no devices but what the kernel itself can make. */
+    /**
+     * The host that all tests share: what the kernel itself can make, and for vp_vdpa, behind an IOMMU, a virtio rng. Of the
+     * vDPA framework nothing is loaded: which bus driver gets a new device depends on which was loaded first.
+     */
     L1Host shared(L1Kernel kernel) {
         assumeReady(kernel);
         ExtensionContext.Store hosts = store;
         if (hosts == null) {
             throw new IllegalStateException("L1Lab is not registered as an extension");
         }
-        return hosts.computeIfAbsent(kernel, _ -> new Held(start(L1Spec.of(kernel))), Held.class)
+        L1Host host = hosts.computeIfAbsent(
+                        kernel,
+                        _ -> new Held(start(L1Spec.of(kernel).iommu().vdpaParent("virtio-rng-pci"))),
+                        Held.class)
                 .host();
+        try {
+            String _ = host.run(UNLOAD, Lab.PATIENCE);
+            return host;
+        } catch (IOException e) {
+            throw new AssertionError("a test before left something in the L1 host that all share", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AssertionError("interrupted while an L1 host was made ready", e);
+        }
     }
 
     /** A host of the test's own, which the test closes. */
@@ -55,7 +70,7 @@ final class L1Lab implements BeforeAllCallback {
         assumeTrue(Lab.TESTBED.hasL2(), "the kernel of L2 guests" + NOT_THERE);
     }
 
-    private static void assumeReady(L1Kernel kernel) {
+    static void assumeReady(L1Kernel kernel) {
         try {
             assumeTrue(Lab.TESTBED.hasL1(kernel), "what hosts with Linux " + kernel + " are made of" + NOT_THERE);
         } catch (IOException e) {
@@ -78,24 +93,7 @@ final class L1Lab implements BeforeAllCallback {
 
     /** Makes a class with a main method, of this project or its tests, a program on the host's PATH. */
     static void writeProgram(L1Host host, String name, String mainClass) throws IOException {
-        String classPath = System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
-        // Relative paths are those of this process; and a short life is mostly compiled for nothing.
-        String absolute = Stream.of(classPath.split(":", -1))
-                .map(entry -> Path.of(entry).toAbsolutePath().toString())
-                .collect(Collectors.joining(":"));
-        List<String> words = List.of(
-                "exec",
-                "java",
-                "-XX:TieredStopAtLevel=1",
-                "-XX:+UseSerialGC",
-                "--enable-native-access=ALL-UNNAMED",
-                "-cp",
-                "'" + absolute + "'",
-                mainClass,
-                "\"$@\"");
-        Path file = host.sharedDirectory().resolve("bin").resolve(name);
-        Files.writeString(file, "#!/bin/sh\n" + String.join(" ", words) + "\n");
-        Path _ = Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xr-x"));
+        L1Programs.write(host, name, mainClass);
     }
 
     private record Held(L1Host host) implements AutoCloseable {

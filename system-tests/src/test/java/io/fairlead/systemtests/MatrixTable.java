@@ -1,5 +1,6 @@
 package io.fairlead.systemtests;
 
+import io.fairlead.testbed.L1Kernel;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,33 +13,94 @@ import java.util.stream.IntStream;
 
 /** What moves took, as tables for the documentation, in this module's target folder. One thread. */
 final class MatrixTable {
-    private static final String HEAD = """
-            | from | to | rings | QEMU | ms in all | ms stood still | passes | MiB verified | lost |
-            | --- | --- | --- | --- | ---: | ---: | ---: | ---: | ---: |
-            """;
+    /** Of {@link #figures}. */
+    private static final String RULES = " ---: | ---: | ---: | ---: | ---: |";
 
     private final Map<String, StringBuilder> tables = new LinkedHashMap<>();
+    private final String file;
+    private final String verified;
+
+    /** Of disks. */
+    MatrixTable() {
+        this("migration-matrix.md", "MiB verified");
+    }
+
+    /**
+     * @param file where the tables go
+     * @param verified the name of the column that says what was verified
+     */
+    MatrixTable(String file, String verified) {
+        this.file = file;
+        this.verified = verified;
+    }
 
     /** Adds a guest that lost nothing; its moves are there, back, there, and so on. */
     void add(String title, VendorCell cell, List<VendorHosts.Move> moves, GuestLoad.Outcome outcome)
             throws IOException {
-        String row = String.format(
-                Locale.ROOT,
-                "| %s | %s | %s | %s to %s | %s | %s | %s | %,d | 0 |",
-                cell.here(),
-                cell.there(),
-                cell.rings(),
-                VendorCell.version(cell.qemuHere()),
-                VendorCell.version(cell.qemuThere()),
-                thereAndBack(moves, VendorHosts.Move::totalMillis),
-                thereAndBack(moves, VendorHosts.Move::downtimeMillis),
-                thereAndBack(moves, VendorHosts.Move::passes),
-                outcome.verifiedBytes() >> 20);
+        add(
+                title,
+                "from | to | rings | QEMU",
+                "%s | %s | %s | %s to %s"
+                        .formatted(
+                                cell.here(),
+                                cell.there(),
+                                cell.rings(),
+                                VendorCell.version(cell.qemuHere()),
+                                VendorCell.version(cell.qemuThere())),
+                figures(moves, outcome));
+    }
+
+    /**
+     * Adds a row.
+     *
+     * @param columns names of the first columns, with a bar between each two
+     * @param cells what they have, likewise
+     * @param figures as of {@link #figures}
+     */
+    void add(String title, String columns, String cells, String figures) throws IOException {
+        String row = "| " + cells + " |" + figures;
         Lab.report("%s", row);
-        StringBuilder _ = tables.computeIfAbsent(title, _ -> new StringBuilder(HEAD))
-                .append(row)
-                .append('\n');
+        StringBuilder _ =
+                tables.computeIfAbsent(title, _ -> head(columns)).append(row).append('\n');
         write();
+    }
+
+    /**
+     * Adds rows of pairs that moved in an L1 host.
+     *
+     * @param rows as of {@link #pair}
+     */
+    void addOnKernel(String title, L1Kernel kernel, List<String> rows) throws IOException {
+        for (String row : rows) {
+            String[] parts = row.split(" \\|", 3);
+            add(title, "from | to | Linux", parts[0] + " |" + parts[1] + " | " + kernel, parts[2]);
+        }
+    }
+
+    /** A row of a pair, without the kernel. */
+    static String pair(Object here, Object there, String figures) {
+        return here + " | " + there + " |" + figures;
+    }
+
+    private StringBuilder head(String columns) {
+        String rules = " --- |".repeat(columns.split("\\|", -1).length);
+        return new StringBuilder("| " + columns + " | ms in all | ms stood still | passes | " + verified
+                + " | lost |\n|" + rules + RULES + "\n");
+    }
+
+    /** What a guest's moves took and what it verified, as the last cells of a row. */
+    static String figures(List<VendorHosts.Move> moves, GuestLoad.Outcome outcome) {
+        return figures(moves, String.format(Locale.ROOT, "%,d", outcome.verifiedBytes() >> 20));
+    }
+
+    /** The same with a word on what was verified. */
+    static String figures(List<VendorHosts.Move> moves, String verified) {
+        return " %s | %s | %s | %s | 0 |"
+                .formatted(
+                        thereAndBack(moves, VendorHosts.Move::totalMillis),
+                        thereAndBack(moves, VendorHosts.Move::downtimeMillis),
+                        thereAndBack(moves, VendorHosts.Move::passes),
+                        verified);
     }
 
     /** The figure of each direction: that of the one move, or the median, least and greatest of many. */
@@ -65,6 +127,6 @@ final class MatrixTable {
         tables.forEach((title, rows) ->
                 text.append("## ").append(title).append("\n\n").append(rows).append('\n'));
         String root = System.getProperty("fairlead.root", "..");
-        Path _ = Files.writeString(Path.of(root, "system-tests", "target", "migration-matrix.md"), text);
+        Path _ = Files.writeString(Path.of(root, "system-tests", "target", file), text);
     }
 }

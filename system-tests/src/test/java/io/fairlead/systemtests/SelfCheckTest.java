@@ -21,19 +21,19 @@ class SelfCheckTest {
 
     @Test
     void findsWhatADeviceDidNotLogAndNothingWhereItLogsAll() throws Exception {
-        run(DiskKind.FAIRLEAD, 1);
+        run(VendorDisk.FAIRLEAD, 1);
     }
 
     @Tag("long")
     @Test
     void findsWhatTheRelayDidNotLogAndNothingWhereItLogsAll() throws Exception {
         // There and back, so that both hosts relay.
-        run(DiskKind.FAIRLEAD_RELAYED, 2);
+        run(VendorDisk.FAIRLEAD_RELAYED, 2);
     }
 
-    private void run(DiskKind kind, int moves) throws Exception {
+    private void run(VendorDisk kind, int moves) throws Exception {
         AtomicBoolean logs = new AtomicBoolean();
-        try (VendorHosts hosts = new VendorHosts(
+        try (DiskHosts hosts = new DiskHosts(
                 folder, VendorCell.newest(kind, kind, Rings.SPLIT), disk -> ObservedDevice.withLogWhile(disk, logs))) {
             hosts.load();
             JsonNode refused = hosts.migrate(true);
@@ -53,7 +53,7 @@ class SelfCheckTest {
                 assertThat(moved.path("result").asString()).as("%s", moved).isEqualTo("MOVED");
                 assertThat(moved.path("checkedBytes").asLong()).isGreaterThan(MEMORY_BYTES - (1 << 20));
                 JsonNode marked = moved.path("marked").path(0);
-                assertThat(marked.path("device").asString()).isEqualTo("disk0");
+                assertThat(marked.path("device").asString()).isEqualTo(VendorHost.DEVICE);
                 assertThat(marked.path("pages").asLong()).isPositive();
                 assertThat(marked.path("bytes").asLong())
                         .isEqualTo(marked.path("pages").asLong() * 4096);

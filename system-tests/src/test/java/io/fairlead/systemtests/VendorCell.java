@@ -1,6 +1,10 @@
 package io.fairlead.systemtests;
 
+import io.fairlead.qemu.VhostUserDevice;
 import io.fairlead.testbed.QemuRelease;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
 
 /**
  * A cell of the matrix: a guest starts at one host, moves to the other, and back.
@@ -29,9 +33,43 @@ record VendorCell(DiskKind here, DiskKind there, QemuRelease qemuHere, QemuRelea
         return new VendorCell(here, there, QemuRelease.V11, QemuRelease.V11, rings);
     }
 
-    /** Whether one of the hosts has a daemon, which has fewer features. */
-    boolean hasDaemon() {
-        return here.isDaemon() || there.isDaemon();
+    /** What both disks have. */
+    long features() {
+        return here.features() & there.features();
+    }
+
+    /** What both disks have. */
+    int queues() {
+        return Math.min(here.maxQueues(), there.maxQueues());
+    }
+
+    /** The disk of one of the hosts, as this cell has it. */
+    private HostKind disk(DiskKind kind, Path image) {
+        return new HostKind() {
+            @Override
+            public HostDevice make(HostPlace place) throws IOException {
+                return kind.make(place, new DiskNeeds(image, features(), queues()));
+            }
+
+            @Override
+            public VhostUserDevice model(Path socket) {
+                return VhostUserDevice.blk(VendorHost.DEVICE, socket)
+                        .with("num-queues", queues())
+                        .with("packed", rings.packed() ? "on" : "off")
+                        .with("indirect_desc", rings.indirect() ? "on" : "off")
+                        .with("event_idx", rings.eventIndex() ? "on" : "off");
+            }
+
+            @Override
+            public String toString() {
+                return kind.toString();
+            }
+        };
+    }
+
+    /** The disks of both hosts over one image. */
+    List<HostKind> disks(Path image) {
+        return List.of(disk(here, image), disk(there, image));
     }
 
     @Override

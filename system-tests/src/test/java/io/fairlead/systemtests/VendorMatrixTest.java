@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.fairlead.systemtests.VendorCell.Rings;
 import io.fairlead.testbed.QemuRelease;
 import io.fairlead.vdpa.SharedDirtyLog;
+import io.fairlead.virtio.Feature;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -44,17 +45,17 @@ class VendorMatrixTest {
     Path folder;
 
     static Stream<VendorCell> sample() {
-        return Stream.of(VendorCell.newest(DiskKind.FAIRLEAD, DiskKind.STORAGE_DAEMON, Rings.SPLIT));
+        return Stream.of(VendorCell.newest(VendorDisk.FAIRLEAD, VendorDisk.STORAGE_DAEMON, Rings.SPLIT));
     }
 
     /** Fairlead's disks and qemu-storage-daemon's, which has no packed rings, on all pairs of releases. */
     static List<VendorCell> vendors() {
         List<VendorCell> cells = new ArrayList<>();
         for (List<QemuRelease> qemus : RELEASES) {
-            for (DiskKind here : List.of(DiskKind.FAIRLEAD, DiskKind.STORAGE_DAEMON)) {
-                for (DiskKind there : List.of(DiskKind.FAIRLEAD, DiskKind.STORAGE_DAEMON)) {
+            for (VendorDisk here : List.of(VendorDisk.FAIRLEAD, VendorDisk.STORAGE_DAEMON)) {
+                for (VendorDisk there : List.of(VendorDisk.FAIRLEAD, VendorDisk.STORAGE_DAEMON)) {
                     cells.add(new VendorCell(here, there, qemus.getFirst(), qemus.getLast(), Rings.SPLIT));
-                    if (!cells.getLast().hasDaemon()) {
+                    if (Feature.has(cells.getLast().features(), Feature.RING_PACKED)) {
                         cells.add(new VendorCell(here, there, qemus.getFirst(), qemus.getLast(), Rings.PACKED));
                     }
                 }
@@ -70,16 +71,17 @@ class VendorMatrixTest {
             for (boolean eventIndex : List.of(true, false)) {
                 Rings split = new Rings(false, indirect, eventIndex);
                 Rings packed = new Rings(true, indirect, eventIndex);
-                cells.add(VendorCell.newest(DiskKind.FAIRLEAD_RELAYED, DiskKind.FAIRLEAD_RELAYED, split));
-                cells.add(VendorCell.newest(DiskKind.FAIRLEAD_RELAYED, DiskKind.FAIRLEAD_RELAYED, packed));
-                cells.add(VendorCell.newest(DiskKind.STORAGE_DAEMON_RELAYED, DiskKind.STORAGE_DAEMON_RELAYED, split));
+                cells.add(VendorCell.newest(VendorDisk.FAIRLEAD_RELAYED, VendorDisk.FAIRLEAD_RELAYED, split));
+                cells.add(VendorCell.newest(VendorDisk.FAIRLEAD_RELAYED, VendorDisk.FAIRLEAD_RELAYED, packed));
+                cells.add(
+                        VendorCell.newest(VendorDisk.STORAGE_DAEMON_RELAYED, VendorDisk.STORAGE_DAEMON_RELAYED, split));
             }
         }
-        cells.add(VendorCell.newest(DiskKind.FAIRLEAD_SUSPENDED, DiskKind.FAIRLEAD_SUSPENDED, Rings.SPLIT));
-        cells.add(VendorCell.newest(DiskKind.FAIRLEAD_SUSPENDED, DiskKind.FAIRLEAD_SUSPENDED, Rings.PACKED));
-        cells.add(VendorCell.newest(DiskKind.FAIRLEAD_DRAINED, DiskKind.FAIRLEAD_DRAINED, Rings.SPLIT));
-        cells.add(VendorCell.newest(DiskKind.FAIRLEAD_RELAYED, DiskKind.STORAGE_DAEMON_RELAYED, Rings.SPLIT));
-        cells.add(VendorCell.newest(DiskKind.FAIRLEAD, DiskKind.FAIRLEAD_RELAYED, Rings.PACKED));
+        cells.add(VendorCell.newest(VendorDisk.FAIRLEAD_SUSPENDED, VendorDisk.FAIRLEAD_SUSPENDED, Rings.SPLIT));
+        cells.add(VendorCell.newest(VendorDisk.FAIRLEAD_SUSPENDED, VendorDisk.FAIRLEAD_SUSPENDED, Rings.PACKED));
+        cells.add(VendorCell.newest(VendorDisk.FAIRLEAD_DRAINED, VendorDisk.FAIRLEAD_DRAINED, Rings.SPLIT));
+        cells.add(VendorCell.newest(VendorDisk.FAIRLEAD_RELAYED, VendorDisk.STORAGE_DAEMON_RELAYED, Rings.SPLIT));
+        cells.add(VendorCell.newest(VendorDisk.FAIRLEAD, VendorDisk.FAIRLEAD_RELAYED, Rings.PACKED));
         return cells;
     }
 
@@ -112,7 +114,7 @@ class VendorMatrixTest {
 
     private void run(VendorCell cell, int roundTrips, @Nullable String title) throws Exception {
         List<VendorHosts.Move> moves = new ArrayList<>();
-        try (VendorHosts hosts = new VendorHosts(folder, cell, disk -> disk)) {
+        try (DiskHosts hosts = new DiskHosts(folder, cell, disk -> disk)) {
             for (int i = 0; i < 2 * roundTrips; i++) {
                 hosts.load();
                 moves.add(hosts.move());
@@ -129,10 +131,10 @@ class VendorMatrixTest {
     @Test
     @Tag("long")
     void withoutTheRelaysMarksTheLoadFindsWhatIsLost() throws Exception {
-        VendorCell cell = VendorCell.newest(DiskKind.FAIRLEAD_RELAYED, DiskKind.FAIRLEAD_RELAYED, Rings.SPLIT);
+        VendorCell cell = VendorCell.newest(VendorDisk.FAIRLEAD_RELAYED, VendorDisk.FAIRLEAD_RELAYED, Rings.SPLIT);
         try (SharedDirtyLog elsewhere = SharedDirtyLog.create("elsewhere", 1L << 40);
-                VendorHosts hosts =
-                        new VendorHosts(folder, cell, disk -> ObservedDevice.withLogElsewhere(disk, elsewhere))) {
+                DiskHosts hosts =
+                        new DiskHosts(folder, cell, disk -> ObservedDevice.withLogElsewhere(disk, elsewhere))) {
             hosts.load();
             assertThat(hosts.differences()).as("before the first migration").isEmpty();
             int migrations = 0;

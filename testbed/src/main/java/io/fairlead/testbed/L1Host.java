@@ -68,8 +68,13 @@ public final class L1Host implements AutoCloseable {
                             images.kernel().image(), images.initramfs(), kernelArguments(spec, images.kernel())));
             guest = testbed.start(guestSpec);
             guest.awaitBoot();
+            L1Host host = new L1Host(guest, folder, shared);
+            L1Link link = spec.link;
+            if (link != null) {
+                String _ = host.run(link.script(), spec.bootTimeout);
+            }
             started = true;
-            return new L1Host(guest, folder, shared);
+            return host;
         } finally {
             if (!started) {
                 if (guest != null) {

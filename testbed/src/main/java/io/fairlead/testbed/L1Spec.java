@@ -3,6 +3,7 @@ package io.fairlead.testbed;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** An L1 host: which kernel it has, its size, and what the outer QEMU gives it. Not for several threads. */
 public final class L1Spec {
@@ -13,6 +14,9 @@ public final class L1Spec {
     Duration bootTimeout = Duration.ofMinutes(3);
     final List<String> kernelArguments = new ArrayList<>();
     final List<String> arguments = new ArrayList<>();
+
+    @Nullable
+    L1Link link;
 
     private L1Spec(L1Kernel kernel) {
         this.kernel = kernel;
@@ -58,6 +62,12 @@ public final class L1Spec {
      */
     public L1Spec vdpaParent(String device) {
         return arguments("-device", device + ",disable-legacy=on,iommu_platform=on");
+    }
+
+    /** The host is at one end of a cable; another is, or will be, at the other. */
+    public L1Spec link(L1Link end) {
+        this.link = end;
+        return arguments(end.arguments().toArray(String[]::new));
     }
 
     /** Further arguments of the outer QEMU as they are. */

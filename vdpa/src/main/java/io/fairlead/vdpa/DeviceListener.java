@@ -11,4 +11,14 @@ public interface DeviceListener {
      * @param reason for log and operator
      */
     void needsReset(String reason);
+
+    /**
+     * The device goes away. Whoever has something to put in its place says so and calls {@link Departure#letGo} when that
+     * is done; otherwise the device sets NEEDS_RESET.
+     *
+     * @return whether the listener sees to it
+     */
+    default boolean leaving(Departure departure) {
+        return false;
+    }
 }

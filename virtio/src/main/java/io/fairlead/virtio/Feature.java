@@ -30,6 +30,9 @@ public final class Feature {
     /** The driver may suspend the device ({@link DeviceStatus#SUSPEND}). */
     public static final long SUSPEND = 1L << 43;
 
+    /** The bits of device types (virtio 1.4, 2.2): 0 to 23 and from 50 on. */
+    public static final long TYPE_BITS = (1L << 24) - 1 | -1L << 50;
+
     private Feature() {}
 
     public static boolean has(long features, long feature) {

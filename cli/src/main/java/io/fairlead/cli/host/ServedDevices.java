@@ -138,10 +138,28 @@ public final class ServedDevices implements DeviceMaker, AutoCloseable {
 
     /** Creates a device, for the caller to present; closed with this. */
     public VdpaDevice create(String name, int deviceId, Map<String, String> attributes) throws IOException {
-        VdpaDevice device = registry.add(management(attributes).name(), name, deviceId, attributes);
+        Provisioner management = management(attributes);
+        if (management == kernel) {
+            return createKernels(name, deviceId, Fallback.of(attributes));
+        }
+        VdpaDevice device = registry.add(management.name(), name, deviceId, attributes);
         return device.capabilities().contains(VdpaDevice.Capability.DIRTY_LOG)
                 ? device
                 : new RelayDevice(device, loops, RELAY_DRAIN_DEADLINE);
+    }
+
+    private VdpaDevice createKernels(String name, int deviceId, Fallback fallback) throws IOException {
+        VdpaDevice device = registry.add(kernel.name(), name, deviceId, fallback.device());
+        if (device.capabilities().contains(VdpaDevice.Capability.DIRTY_LOG)) {
+            // A relay, and what it does for a device that goes, would stand before the device's own log.
+            return device;
+        }
+        try {
+            return new RelayDevice(device, loops, RELAY_DRAIN_DEADLINE, fallback.substitute(device, software, loops));
+        } catch (IOException | RuntimeException e) {
+            registry.remove(name);
+            throw e;
+        }
     }
 
     /** The devices, those behind relays themselves. */

@@ -179,11 +179,12 @@ final class OpenDevice implements AutoCloseable {
         if (written == 0) {
             return;
         }
+        // First: a device that runs looks at its rings, and must not find them gone.
+        write(0);
+        live = false;
         if (!offer.keepsMappings()) {
             mappings.clear();
         }
-        write(0);
-        live = false;
     }
 
     /** Stops where it stands, and says where its queues stand. Where that fails it goes on. */

@@ -1,5 +1,6 @@
 package io.fairlead.kernel.vhostvdpa;
 
+import io.fairlead.vdpa.Departure;
 import io.fairlead.vdpa.DeviceListener;
 import io.fairlead.vdpa.MemoryTable;
 import io.fairlead.vdpa.SharedDirtyLog;
@@ -38,6 +39,9 @@ final class VhostVdpaControl {
     byte[] config;
     boolean suspended;
     boolean closed;
+
+    /** Something else serves the driver while the device is gone. */
+    private volatile boolean replaced;
 
     private final VhostCalls.Opener opener;
     private final DeviceWatch watch;
@@ -121,7 +125,7 @@ final class VhostVdpaControl {
 
             @Override
             public void removed() {
-                lose(next, "it was taken away");
+                takenAway(next);
             }
         });
         OpenDevice made = new OpenDevice(peer(), next, found, new GuestMappings(peer(), next, found, limit), events);
@@ -173,14 +177,54 @@ final class VhostVdpaControl {
         }
     }
 
-    /** The device is of no more use; its file is closed, for which the kernel may be waiting. */
-    void lose(VhostVdpaLink lost, String reason) {
+    /** The kernel waits for us to close the file; until then the device serves. */
+    private void takenAway(VhostVdpaLink leaving) {
+        String reason = "%s is being taken away".formatted(settings.path());
+        if (!isOpen(leaving)) {
+            return;
+        }
+        if (!isTold(new LeavingDevice(reason, true, () -> forget(leaving, reason)))) {
+            lose(leaving, "it was taken away");
+        }
+    }
+
+    private boolean isTold(Departure departure) {
+        DeviceListener told = listener;
+        replaced = told != null && told.leaving(departure);
+        return replaced;
+    }
+
+    private synchronized boolean isOpen(VhostVdpaLink link) {
+        return open != null && open.link() == link;
+    }
+
+    private record LeavingDevice(String reason, boolean serves, Runnable end) implements Departure {
+        @Override
+        public void letGo() {
+            end.run();
+        }
+    }
+
+    /** The device is of no more use. */
+    void lose(VhostVdpaLink lost, String cause) {
+        if (!isOpen(lost)) {
+            return;
+        }
+        forget(lost, cause);
+        String reason = "%s is gone: %s".formatted(settings.path(), cause);
+        if (!isTold(new LeavingDevice(reason, false, () -> {}))) {
+            needsReset(reason);
+        }
+    }
+
+    /** Closes the file, for which the kernel may be waiting. */
+    private void forget(VhostVdpaLink lost, String reason) {
         synchronized (this) {
             OpenDevice device = open;
             if (device == null || device.link() != lost) {
                 return;
             }
-            LOG.warn("{}: lost: {}", peer(), reason);
+            LOG.warn("{}: closed: {}", peer(), reason);
             open = null;
             device.close();
             for (VhostVdpaQueue queue : queues) {
@@ -195,7 +239,6 @@ final class VhostVdpaControl {
                 table.regions().forEach(region -> all.mark(region.guestAddress(), region.byteCount()));
             }
         }
-        needsReset("%s is gone: %s".formatted(settings.path(), reason));
     }
 
     /** Without the device: all that the ring shows. */
@@ -312,13 +355,12 @@ final class VhostVdpaControl {
         }
     }
 
-    /** Without suspend and ring states: only rings that the device has answered nothing of can be begun again. */
+    /** Without suspend: only rings that the device has answered nothing of can be begun again. */
     private void requireUntouched() {
         for (VhostVdpaQueue queue : queues) {
             if (queue.running && !isUntouched(queue)) {
                 throw new UnsupportedOperationException(
-                        ("%s: the device can neither be suspended nor tell where its queues stand, so no queue can be"
-                                        + " started or stopped while queue %d runs")
+                        "%s: the device cannot be suspended, so no queue can be started or stopped while queue %d runs"
                                 .formatted(peer(), queue.index));
             }
         }
@@ -464,8 +506,14 @@ final class VhostVdpaControl {
         if (gone && !closed) {
             try {
                 seek();
+                replaced = false;
             } catch (IOException e) {
-                needsReset(String.valueOf(e.getMessage()));
+                if (replaced) {
+                    LOG.info("{}", e.getMessage());
+                    status.set(DeviceStatus.DEVICE_NEEDS_RESET);
+                } else {
+                    needsReset(String.valueOf(e.getMessage()));
+                }
             }
         }
     }

@@ -52,6 +52,7 @@ final class FakeKernel implements VhostCalls {
     int deviceBufferBytes = -1;
 
     int status;
+    private boolean lostMemory;
     boolean suspended;
     long driverFeatures;
     final int[] bases = new int[16];
@@ -195,17 +196,23 @@ final class FakeKernel implements VhostCalls {
         if (wanted != 0 && (status & ~wanted) != 0) {
             return -Errno.EINVAL;
         }
+        boolean ran = DeviceStatus.has(status, DeviceStatus.DRIVER_OK) && !suspended;
         status = wanted;
         log.add(DeviceStatus.describe(wanted));
+        if (lostMemory && DeviceStatus.has(wanted, DeviceStatus.DRIVER_OK)) {
+            throw new AssertionError("started with memory that a reset took from it");
+        }
         if (wanted == 0) {
+            if (ran && updates > 0 && mapped.isEmpty()) {
+                throw new AssertionError("its memory was taken away while it ran");
+            }
             resets++;
             suspended = false;
             addresses.clear();
             Arrays.fill(enabled, false);
             Arrays.fill(bases, 0);
-            if ((backendFeatures & 1L << Vhost.VHOST_BACKEND_F_IOTLB_PERSIST) == 0 && !mapped.isEmpty()) {
-                throw new AssertionError("reset with memory mapped, which this device loses");
-            }
+            // The kernel goes on believing that it is mapped.
+            lostMemory = (backendFeatures & 1L << Vhost.VHOST_BACKEND_F_IOTLB_PERSIST) == 0 && !mapped.isEmpty();
         } else if (refusesFeatures) {
             status &= ~DeviceStatus.FEATURES_OK;
         }
@@ -253,8 +260,10 @@ final class FakeKernel implements VhostCalls {
                 batches++;
             }
             case Vhost.VHOST_IOTLB_BATCH_END -> inBatch = false;
-            case Vhost.VHOST_IOTLB_INVALIDATE ->
+            case Vhost.VHOST_IOTLB_INVALIDATE -> {
                 mapped.subMap(iova, iova + byteCount).clear();
+                lostMemory = lostMemory && !mapped.isEmpty();
+            }
             case Vhost.VHOST_IOTLB_UPDATE -> {
                 if (!inBatch || byteCount == 0 || overlaps(iova, byteCount)) {
                     return -Errno.EFAULT;

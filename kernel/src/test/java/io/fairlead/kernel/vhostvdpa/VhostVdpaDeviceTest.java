@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.fairlead.linux.Fd;
 import io.fairlead.linux.Mapping;
+import io.fairlead.vdpa.Departure;
 import io.fairlead.vdpa.DeviceListener;
 import io.fairlead.vdpa.MemoryTable;
 import io.fairlead.vdpa.SharedDirtyLog;
@@ -18,12 +19,17 @@ import io.fairlead.virtio.QueueState;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class VhostVdpaDeviceTest {
     private static final long RAM = 0x10_0000;
@@ -200,7 +206,7 @@ class VhostVdpaDeviceTest {
             table.release();
             assertThatThrownBy(() -> fixture.device.queueReady(0, false))
                     .isInstanceOf(UnsupportedOperationException.class)
-                    .hasMessageContaining("neither be suspended");
+                    .hasMessageContaining("cannot be suspended");
             assertThat(fixture.kernel.status).isEqualTo(LIVE);
             assertThat(fixture.device.queueReady(0)).isTrue();
             assertThatThrownBy(fixture.device::suspend).isInstanceOf(UnsupportedOperationException.class);
@@ -317,6 +323,72 @@ class VhostVdpaDeviceTest {
             assertThat(fixture.device.isThere()).isTrue();
             assertThat(fixture.device.status()).isZero();
             assertThat(fixture.next.mapped).isEqualTo(Map.of(RAM, 32 * PAGE));
+        }
+    }
+
+    /** Says that it sees to it, and keeps what it was told. */
+    private static final class SeesToIt implements DeviceListener {
+        final List<Departure> departures = new CopyOnWriteArrayList<>();
+        final List<String> told = new CopyOnWriteArrayList<>();
+
+        @Override
+        public void configChanged() {}
+
+        @Override
+        public void needsReset(String reason) {
+            told.add(reason);
+        }
+
+        @Override
+        public boolean leaving(Departure departure) {
+            departures.add(departure);
+            return true;
+        }
+    }
+
+    @Test
+    void aDeviceThatIsTakenAwayServesUntilItIsLetGo(@TempDir Path folder) throws Exception {
+        Path file = Files.createFile(folder.resolve("vhost-vdpa-0"));
+        SeesToIt listener = new SeesToIt();
+        try (VhostVdpaFixture fixture = new VhostVdpaFixture(new FakeKernel(), VhostVdpaSettings.of(file))) {
+            fixture.device.listener(listener);
+            start(fixture);
+            Files.delete(file);
+            Awaitility.await().until(() -> !listener.departures.isEmpty());
+            Departure departure = listener.departures.getFirst();
+            assertThat(departure.serves()).isTrue();
+            assertThat(departure.reason()).contains(file.toString());
+            assertThat(fixture.kernel.closed).isFalse();
+            fixture.device.suspend();
+            assertThat(fixture.device.queueState(0)).isEqualTo(QueueState.initial(false));
+            departure.letGo();
+            assertThat(fixture.kernel.closed).isTrue();
+            assertThat(fixture.device.isThere()).isFalse();
+            departure.letGo();
+            assertThat(listener.told).isEmpty();
+            fixture.next = new FakeKernel();
+            fixture.device.reset();
+            assertThat(fixture.device.isThere()).isTrue();
+        }
+    }
+
+    @Test
+    void aDeviceThatIsDeadSaysSo() throws Exception {
+        SeesToIt listener = new SeesToIt();
+        try (VhostVdpaFixture fixture = new VhostVdpaFixture(new FakeKernel())) {
+            fixture.device.listener(listener);
+            start(fixture);
+            fixture.kernel.gone = true;
+            fixture.device.readConfig(0, MemorySegment.ofArray(new byte[8]));
+            assertThat(listener.departures).singleElement().satisfies(departure -> {
+                assertThat(departure.serves()).isFalse();
+                assertThat(departure.reason()).contains("is gone", "ENODEV");
+                departure.letGo();
+            });
+            assertThat(fixture.kernel.closed).isTrue();
+            assertThat(listener.told).isEmpty();
+            assertThat(fixture.device.status() & DeviceStatus.DEVICE_NEEDS_RESET)
+                    .isZero();
         }
     }
 

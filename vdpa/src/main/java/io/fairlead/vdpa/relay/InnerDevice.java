@@ -5,6 +5,7 @@ import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.VdpaDevice.Capability;
 import io.fairlead.virtio.DeviceFaultException;
 import io.fairlead.virtio.DeviceStatus;
+import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.GuestFaultException;
 import io.fairlead.virtio.GuestMemory;
 import java.io.IOException;
@@ -97,6 +98,21 @@ final class InnerDevice {
         }
     }
 
+    /**
+     * Notes where queues stand that the device served from the guest's rings and will serve no more.
+     *
+     * @throws DeviceFaultException where the ring does not show which requests it left
+     */
+    void abandonDirect(RelayQueue queue, GuestMemory memory) throws IOException, DeviceFaultException {
+        if (Feature.has(device.driverFeatures(), Feature.RING_PACKED)) {
+            throw new DeviceFaultException(
+                    "queue %d: a packed ring does not show what a device left unanswered".formatted(queue.index));
+        }
+        queue.state = lookAt(List.of(queue), memory).getFirst().afterLoss();
+        // Signals of the last answers may be lost with it.
+        signal(queue.call);
+    }
+
     private static List<SplitRingLook> lookAt(List<RelayQueue> queues, GuestMemory memory) throws IOException {
         try {
             List<SplitRingLook> rings = new ArrayList<>();
@@ -105,7 +121,7 @@ final class InnerDevice {
             }
             return rings;
         } catch (GuestFaultException e) {
-            throw new IOException("the relay cannot be switched in: " + e.getMessage(), e);
+            throw new IOException("the guest's rings cannot be read: " + e.getMessage(), e);
         }
     }
 
@@ -231,6 +247,25 @@ final class InnerDevice {
         MemorySegment config = MemorySegment.ofArray(new byte[device.configByteCount()]);
         device.readConfig(0, config);
         device.reset();
+        agree(status, features);
+        restore(config);
+        generationOffset += generation - configGeneration();
+    }
+
+    /** Another device in the place of this one, which was not used yet; brought as far as its queues can be set up. */
+    InnerDevice replacedBy(VdpaDevice next) throws IOException {
+        InnerDevice made = new InnerDevice(next, Duration.ofNanos(deadlineNanos));
+        if (device.driverFeatures() != 0) {
+            made.agree(status() & ~DeviceStatus.DEVICE_NEEDS_RESET, device.driverFeatures());
+        }
+        // Its configuration may be another.
+        made.generationOffset = configGeneration() + 1 - next.configGeneration();
+        return made;
+    }
+
+    /** Has the device agree to what the driver settled; DRIVER_OK is due when the queues are set up. */
+    private void agree(int settledStatus, long features) throws IOException {
+        int status = settledStatus;
         if (!tellsStates() && !DeviceStatus.has(status, DeviceStatus.FEATURES_OK)) {
             // Its front-end writes no status. All queues begin together all the same, or the first would be under way.
             status |= LIVE;
@@ -244,12 +279,10 @@ final class InnerDevice {
         if (agreed != begun) {
             device.status(agreed);
             if (device.status() != agreed) {
-                throw new IOException("%s: after a reset it refused what it had agreed to: status 0x%x instead of 0x%x"
+                throw new IOException("%s: it refused what was agreed on before: status 0x%x instead of 0x%x"
                         .formatted(device.name(), device.status(), agreed));
             }
         }
-        restore(config);
-        generationOffset += generation - configGeneration();
         dueStatus = status == agreed ? 0 : status;
     }
 

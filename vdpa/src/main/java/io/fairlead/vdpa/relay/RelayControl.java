@@ -39,11 +39,14 @@ final class RelayControl {
 
     private static final Logger LOG = LoggerFactory.getLogger(RelayControl.class);
 
-    private final VdpaDevice device;
-    private final InnerDevice inner;
     private final List<RelayQueue> queues;
     private final DeviceStatistics statistics;
     private final Failures failures;
+
+    private VdpaDevice device;
+
+    /** Of the device; read by any thread. */
+    private volatile InnerDevice inner;
 
     /** The guest's. */
     private MemoryTable table;
@@ -419,6 +422,57 @@ final class RelayControl {
         } catch (DeviceFaultException e) {
             failures.failed(queue.index, e);
             return queue.state;
+        }
+    }
+
+    /**
+     * Notes where queues stand whose device is gone. A queue where that does not show has failed: the driver has to reset
+     * the device.
+     */
+    void abandon(List<RelayQueue> abandoned) {
+        for (RelayQueue queue : abandoned) {
+            try {
+                RelayRunner runner = queue.runner;
+                if (runner == null) {
+                    inner.abandonDirect(queue, table.memory());
+                } else {
+                    abandonRelayed(queue, runner);
+                }
+            } catch (DeviceFaultException | IOException | RuntimeException e) {
+                failures.failed(queue.index, e);
+            }
+        }
+    }
+
+    private void abandonRelayed(RelayQueue queue, RelayRunner runner) throws IOException, DeviceFaultException {
+        on(queue, RelayRunner::stopTaking);
+        int left = runner.outstanding();
+        endRunner(queue);
+        if (left > 0) {
+            throw new DeviceFaultException(
+                    "queue %d: the device left %d requests unanswered that were relayed".formatted(queue.index, left));
+        }
+    }
+
+    /** Another device is behind the relay from now on, brought as far as its queues can be started. No queue runs. */
+    void replace(VdpaDevice next) throws IOException {
+        InnerDevice nextInner = inner.replacedBy(next);
+        leave();
+        for (RelayQueue queue : queues) {
+            device.queueKick(queue.index, null);
+            device.queueCall(queue.index, null);
+        }
+        MemoryTable none = new MemoryTable(List.of());
+        try {
+            device.memory(none);
+        } finally {
+            none.release();
+        }
+        next.memory(table);
+        device = next;
+        inner = nextInner;
+        if (log != null) {
+            enter();
         }
     }
 

@@ -1,6 +1,7 @@
 package io.fairlead.vdpa.relay;
 
 import io.fairlead.linux.EventFd;
+import io.fairlead.vdpa.Departure;
 import io.fairlead.vdpa.DeviceListener;
 import io.fairlead.vdpa.DeviceStatistics;
 import io.fairlead.vdpa.MemoryTable;
@@ -43,18 +44,28 @@ import org.slf4j.LoggerFactory;
  * not offered to the guest. A device that cannot start where the guest's ring stands keeps its relay until the next reset,
  * and has it from the start where it comes upon such a ring.
  *
+ * <p>A device that goes away ({@link Departure}) is stopped in the same way, and a {@link Substitute} goes on where it stood,
+ * without the guest noticing. When the guest resets the device, the one itself serves again if it is back.
+ *
  * <p>Queues stop by draining: FREEZE is not offered, even where the device has it.
  */
 public final class RelayDevice implements VdpaDevice {
     private static final Logger LOG = LoggerFactory.getLogger(RelayDevice.class);
 
-    private final VdpaDevice device;
+    private final String name;
     private final long deviceFeatures;
     private final List<RelayQueue> queues;
     private final RelayControl control;
     private final DeviceStatistics relayStatistics;
+    private final @Nullable Substitute substitute;
     private final AtomicBoolean failed = new AtomicBoolean();
     private volatile @Nullable DeviceListener listener;
+
+    /** What serves the guest now. */
+    private volatile VdpaDevice device;
+
+    /** The device itself, while a substitute serves. */
+    private @Nullable VdpaDevice gone;
 
     private boolean suspended;
 
@@ -64,38 +75,144 @@ public final class RelayDevice implements VdpaDevice {
     private @Nullable SharedDirtyLog log;
     private boolean closed;
 
+    /** As the other, without anything to take the device's place. */
+    public RelayDevice(VdpaDevice device, EventLoopGroup loops, Duration drainDeadline) {
+        this(device, loops, drainDeadline, null);
+    }
+
     /**
      * @param device belongs to the relay from now on, which must be the only one to call it
      * @param loops the queues' relays are dealt out to them in turn
      * @param drainDeadline how long a device that must be reset may take to answer what it has
+     * @param substitute what goes on where the device goes away, until a reset finds it again; null for nothing
      */
-    public RelayDevice(VdpaDevice device, EventLoopGroup loops, Duration drainDeadline) {
+    public RelayDevice(
+            VdpaDevice device, EventLoopGroup loops, Duration drainDeadline, @Nullable Substitute substitute) {
         this.device = device;
+        this.substitute = substitute;
+        name = device.name();
         queues = IntStream.range(0, device.queueCount())
                 .mapToObj(i -> new RelayQueue(i, loops.next(), device.maxQueueSize(i)))
                 .toList();
         relayStatistics = DeviceStatistics.ofQueues(queues.size());
         control = new RelayControl(device, queues, relayStatistics, drainDeadline, this::queueFailed);
-        deviceFeatures = control.inner().tellsStates()
-                ? device.deviceFeatures()
-                : device.deviceFeatures() & ~Feature.RING_PACKED;
-        device.listener(new DeviceListener() {
-            @Override
-            public void configChanged() {
-                DeviceListener told = listener;
-                if (told != null) {
-                    told.configChanged();
-                }
-            }
+        long features = device.deviceFeatures() & (substitute == null ? -1 : substitute.features());
+        deviceFeatures = control.inner().tellsStates() ? features : features & ~Feature.RING_PACKED;
+        device.listener(new Ear(device));
+    }
 
-            @Override
-            public void needsReset(String reason) {
-                DeviceListener told = listener;
-                if (told != null) {
-                    told.needsReset(reason);
-                }
+    /** Listens to one of the devices that may serve. */
+    private final class Ear implements DeviceListener {
+        private final VdpaDevice source;
+
+        Ear(VdpaDevice source) {
+            this.source = source;
+        }
+
+        private @Nullable DeviceListener told() {
+            return source.equals(device) ? listener : null;
+        }
+
+        @Override
+        public void configChanged() {
+            DeviceListener told = told();
+            if (told != null) {
+                told.configChanged();
             }
-        });
+        }
+
+        @Override
+        public void needsReset(String reason) {
+            DeviceListener told = told();
+            if (told != null) {
+                told.needsReset(reason);
+            }
+        }
+
+        /** Whoever tells may hold the device's lock, and waits for nothing. */
+        @Override
+        public boolean leaving(Departure departure) {
+            Substitute takesOver = substitute;
+            if (takesOver == null || !source.equals(device)) {
+                return false;
+            }
+            Thread.ofPlatform()
+                    .name("fairlead-substitute-" + source.name())
+                    .start(() -> substitute(source, takesOver, departure));
+            return true;
+        }
+    }
+
+    /** Has a substitute go on in the device's place; where that fails, the driver has to reset the device. */
+    private synchronized void substitute(VdpaDevice leaving, Substitute takesOver, Departure departure) {
+        try {
+            if (!closed && device.equals(leaving)) {
+                LOG.warn("{}: it goes away: {}", name(), departure.reason());
+                replaceBy(takesOver, departure.serves());
+            }
+        } catch (IOException | RuntimeException e) {
+            fail("%s; nothing took its place: %s".formatted(departure.reason(), e.getMessage()), e);
+        } finally {
+            departure.letGo();
+        }
+    }
+
+    private void replaceBy(Substitute takesOver, boolean serves) throws IOException {
+        VdpaDevice next = takesOver.make(device);
+        List<RelayQueue> running = suspended ? List.of() : control.readyQueues();
+        boolean replaced = false;
+        try {
+            halt(running, serves);
+            control.replace(next);
+            next.listener(new Ear(next));
+            gone = device;
+            device = next;
+            replaced = true;
+        } finally {
+            if (!replaced) {
+                next.close();
+            }
+        }
+        if (!failed.get()) {
+            control.startAll(running);
+        }
+        LOG.warn("{}: {} goes on in its place", name, next.name());
+        DeviceListener told = listener;
+        if (told != null) {
+            told.configChanged();
+        }
+    }
+
+    /** Ends what the device does of the guest's, and notes where its queues stand. */
+    private void halt(List<RelayQueue> running, boolean serves) throws IOException {
+        if (deviceSuspended) {
+            for (RelayQueue queue : control.readyQueues()) {
+                queue.state = device.queueState(queue.index);
+            }
+            deviceSuspended = false;
+        } else if (serves) {
+            control.stop(running);
+        } else {
+            control.abandon(running);
+        }
+    }
+
+    /** At a reset: the device itself serves again if it is back. */
+    private void returnIfBack() throws IOException {
+        VdpaDevice first = gone;
+        if (first == null) {
+            return;
+        }
+        first.reset();
+        if (DeviceStatus.has(first.status(), DeviceStatus.DEVICE_NEEDS_RESET)) {
+            return;
+        }
+        VdpaDevice substituted = device;
+        control.replace(first);
+        device = first;
+        gone = null;
+        substituted.close();
+        LOG.info("{}: back again", name);
     }
 
     /** Any thread; the first cause counts. */
@@ -105,12 +222,16 @@ public final class RelayDevice implements VdpaDevice {
             device.statistics().queues().get(queue).countGuestFault();
             relayStatistics.queues().get(queue).countGuestFault();
         }
+        fail(
+                "queue %d, relayed: %s".formatted(queue, cause.getMessage() == null ? cause : cause.getMessage()),
+                guestFault ? null : cause);
+    }
+
+    private void fail(String reason, @Nullable Throwable cause) {
         if (failed.getAndSet(true)) {
             return;
         }
-        String reason =
-                "queue %d, relayed: %s".formatted(queue, cause.getMessage() == null ? cause : cause.getMessage());
-        LOG.error("{}: stopped until the driver resets it: {}", name(), reason, guestFault ? null : cause);
+        LOG.error("{}: stopped until the driver resets it: {}", name(), reason, cause);
         control.halt();
         DeviceListener told = listener;
         if (told != null) {
@@ -125,9 +246,10 @@ public final class RelayDevice implements VdpaDevice {
 
     // ---- identity ----
 
+    /** The device's, whatever serves in its place. */
     @Override
     public String name() {
-        return device.name();
+        return name;
     }
 
     @Override
@@ -208,6 +330,11 @@ public final class RelayDevice implements VdpaDevice {
     @Override
     public synchronized void reset() throws IOException {
         requireOpen();
+        forgetDriver();
+        returnIfBack();
+    }
+
+    private void forgetDriver() throws IOException {
         try {
             control.reset();
         } finally {
@@ -506,11 +633,12 @@ public final class RelayDevice implements VdpaDevice {
         if (closed) {
             return;
         }
-        try {
-            reset();
+        // Not by reset(), which would look for a device that is gone.
+        try (VdpaDevice _ = gone;
+                VdpaDevice _ = device) {
+            forgetDriver();
         } finally {
             closed = true;
-            device.close();
             queues.forEach(RelayQueue::closeDescriptors);
             control.close();
         }

@@ -161,4 +161,19 @@ final class SplitRingLook {
         }
         return new QueueState.Split(usedNow, usedNow);
     }
+
+    /**
+     * Where the queue stands whose device is gone.
+     *
+     * @throws DeviceFaultException where it answered out of order, so that what it left unanswered cannot be told
+     */
+    QueueState afterLoss() throws DeviceFaultException {
+        int usedNow = usedIndex();
+        int availableNow = availableIndex();
+        if (((availableNow - usedNow) & 0xffff) > size || !usedInOrder(usedNow, availableNow)) {
+            throw new DeviceFaultException("queue %d: the ring does not show which %d requests were left unanswered"
+                    .formatted(queue.index, (availableNow - usedNow) & 0xffff));
+        }
+        return new QueueState.Split(usedNow, usedNow);
+    }
 }

@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.util.BitSet;
 import java.util.EnumSet;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 
@@ -47,11 +48,20 @@ abstract class RelayFixture {
     }
 
     void start(Set<Capability> capabilities, long features, int size, Duration deadline) throws IOException {
-        EventLoop loop = loops.next();
-        inner = new TestDevice(loop, capabilities, 3);
-        relay = new RelayDevice(inner, loops, deadline);
+        start(capabilities, features, size, deadline, null);
+    }
+
+    void start(
+            Set<Capability> capabilities, long features, int size, Duration deadline, @Nullable Substitute substitute)
+            throws IOException {
+        inner = new TestDevice(nextLoop(), capabilities, 3);
+        relay = new RelayDevice(inner, loops, deadline, substitute);
         guest = new TestGuest(relay, size);
         guest.start(features);
+    }
+
+    EventLoop nextLoop() {
+        return loops.next();
     }
 
     @AfterEach

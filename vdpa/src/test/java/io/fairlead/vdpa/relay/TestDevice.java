@@ -3,6 +3,7 @@ package io.fairlead.vdpa.relay;
 import io.fairlead.linux.Epoll;
 import io.fairlead.linux.EventFd;
 import io.fairlead.vdpa.ConfigSpace;
+import io.fairlead.vdpa.Departure;
 import io.fairlead.vdpa.DeviceListener;
 import io.fairlead.vdpa.DeviceStatistics;
 import io.fairlead.vdpa.MemoryTable;
@@ -95,6 +96,9 @@ final class TestDevice implements VdpaDevice {
     volatile Order order = Order.FIRST_IN_FIRST_OUT;
     volatile boolean onlyInitialState;
 
+    /** As one that is gone. */
+    volatile boolean needsResetAfterReset;
+
     /** How many resets the device has seen. */
     final AtomicInteger resets = new AtomicInteger();
 
@@ -130,6 +134,12 @@ final class TestDevice implements VdpaDevice {
         if (queue != null) {
             loop.execute(queue::wake);
         }
+    }
+
+    /** Whether somebody sees to it that the device may go away. */
+    boolean isLeaving(Departure departure) {
+        DeviceListener told = listener;
+        return told != null && told.leaving(departure);
     }
 
     /** What the device sees of memory. */
@@ -216,7 +226,7 @@ final class TestDevice implements VdpaDevice {
             queue.setup = new QueueSetup(MAX_SIZE, 0, 0, 0);
         }
         features = 0;
-        status.set(0);
+        status.set(needsResetAfterReset ? DeviceStatus.DEVICE_NEEDS_RESET : 0);
         suspended = false;
         config.update(bytes -> bytes.fill((byte) 0));
     }
