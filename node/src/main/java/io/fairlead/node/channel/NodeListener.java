@@ -29,6 +29,7 @@ public final class NodeListener implements AutoCloseable {
     private final RequestHandler handler;
     private final Semaphore greeting = new Semaphore(MAX_GREETING);
     private final Set<NodeChannel> channels = ConcurrentHashMap.newKeySet();
+    private final Thread acceptor;
 
     /** @param address where to listen; port 0 chooses one */
     public NodeListener(
@@ -44,7 +45,7 @@ public final class NodeListener implements AutoCloseable {
             throw new IOException("node cannot listen at " + address + ": " + e.getMessage(), e);
         }
         this.own = own.apply(socket.getLocalPort());
-        Thread _ = Thread.ofPlatform().daemon().name("fairlead-node-listener").start(this::accept);
+        acceptor = Thread.ofPlatform().daemon().name("fairlead-node-listener").start(this::accept);
     }
 
     public int port() {
@@ -56,6 +57,10 @@ public final class NodeListener implements AutoCloseable {
             try {
                 greeting.acquire();
                 SSLSocket accepted = (SSLSocket) socket.accept();
+                if (socket.isClosed()) {
+                    closeQuietly(accepted);
+                    return;
+                }
                 Thread _ = Thread.ofPlatform()
                         .daemon()
                         .name("fairlead-node-greeting")
@@ -106,10 +111,21 @@ public final class NodeListener implements AutoCloseable {
         }
     }
 
-    /** Stops listening and ends the channels that came this way. */
+    /** Stops listening and ends the channels that came this way. Who connects after that is refused. */
     @Override
     public void close() throws IOException {
         socket.close();
+        // the kernel goes on listening for as long as the accepting thread is inside its call
+        acceptor.interrupt();
+        joinAcceptor();
         channels.forEach(NodeChannel::close);
+    }
+
+    private void joinAcceptor() {
+        try {
+            acceptor.join();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 }

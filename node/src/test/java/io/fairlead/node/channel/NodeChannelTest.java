@@ -31,6 +31,7 @@ import javax.net.ssl.TrustManager;
 import javax.net.ssl.X509ExtendedKeyManager;
 import javax.net.ssl.X509TrustManager;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -259,7 +260,7 @@ class NodeChannelTest {
         }
     }
 
-    @Test
+    @RepeatedTest(20)
     void nobodyListeningIsSaidWithTheAddress(@TempDir Path folder) throws Exception {
         NodeCertificates certificates = certificates(folder, "127.0.0.1");
         int port;
