@@ -48,6 +48,10 @@ final class InnerDevice {
         deadlineNanos = drainDeadline.toNanos();
     }
 
+    VdpaDevice device() {
+        return device;
+    }
+
     /** Whether one queue can be stopped without the others, at a position that the device tells. */
     boolean stopsQueues() {
         return stopsQueues;

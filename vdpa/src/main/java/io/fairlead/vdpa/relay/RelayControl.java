@@ -2,17 +2,14 @@ package io.fairlead.vdpa.relay;
 
 import io.fairlead.linux.EventFd;
 import io.fairlead.vdpa.DeviceStatistics;
-import io.fairlead.vdpa.MemoryTable;
 import io.fairlead.vdpa.SharedDirtyLog;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.virtio.DeviceFaultException;
 import io.fairlead.virtio.DirtyLog;
 import io.fairlead.virtio.DriverRings;
 import io.fairlead.virtio.GuestFaultException;
-import io.fairlead.virtio.InflightRequests;
 import io.fairlead.virtio.QueueState;
 import java.io.IOException;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -24,14 +21,9 @@ import org.slf4j.LoggerFactory;
  * Starts and stops the queues of a relayed device, each either with the device on the guest's rings or with the relay
  * between, and waits for it.
  *
- * <p>Under the device's lock and on no event loop, but for {@link #halt}.
+ * <p>Under the device's lock and on no event loop, but for what says any thread.
  */
 final class RelayControl {
-    /** Told that a queue cannot go on. */
-    interface Failures {
-        void failed(int queue, Throwable cause);
-    }
-
     /** A change of a relayed queue, on its loop. */
     interface Change {
         void apply(RelayRunner runner) throws IOException;
@@ -39,37 +31,60 @@ final class RelayControl {
 
     private static final Logger LOG = LoggerFactory.getLogger(RelayControl.class);
 
-    private final List<RelayQueue> queues;
+    final List<RelayQueue> queues;
+    final RelayMemory memory;
     private final DeviceStatistics statistics;
-    private final Failures failures;
+    private final RelayFaults faults;
 
-    private VdpaDevice device;
-
-    /** Of the device; read by any thread. */
+    /** The device that serves now, and what is to know of it; read by any thread. */
     private volatile InnerDevice inner;
 
-    /** The guest's. */
-    private MemoryTable table;
-
-    private @Nullable ShadowMemory shadow;
+    /** What the relay marks into. */
     private @Nullable SharedDirtyLog log;
 
     RelayControl(
-            VdpaDevice device,
+            InnerDevice inner,
             List<RelayQueue> queues,
+            RelayMemory memory,
             DeviceStatistics statistics,
-            Duration drainDeadline,
-            Failures failures) {
-        this.device = device;
-        inner = new InnerDevice(device, drainDeadline);
+            RelayFaults faults) {
+        this.inner = inner;
         this.queues = queues;
+        this.memory = memory;
         this.statistics = statistics;
-        this.failures = failures;
-        table = new MemoryTable(List.of());
+        this.faults = faults;
     }
 
     InnerDevice inner() {
         return inner;
+    }
+
+    /** Another device serves from now on. No queue runs. */
+    void inner(InnerDevice next) {
+        inner = next;
+    }
+
+    /** The device that serves now. Any thread. */
+    VdpaDevice device() {
+        return inner.device();
+    }
+
+    @Nullable
+    SharedDirtyLog log() {
+        return log;
+    }
+
+    /** For queues that start from now on. */
+    void log(@Nullable SharedDirtyLog newLog) {
+        log = newLog;
+    }
+
+    /** What the relay marks, it marks for the device. */
+    @Nullable
+    DirtyLog counted(@Nullable SharedDirtyLog shared, RelayQueue queue) {
+        return shared == null
+                ? null
+                : shared.countedBy(device().statistics().queues().get(queue.index));
     }
 
     List<RelayQueue> readyQueues() {
@@ -78,186 +93,10 @@ final class RelayControl {
 
     /** Whether a queue that starts gets the relay. */
     boolean relaying() {
-        return shadow != null;
+        return memory.shadow() != null;
     }
 
-    // ---- memory and log ----
-
-    /** Takes another table of the guest's; the relay's region moves out of its way. */
-    void memory(MemoryTable newTable) throws IOException {
-        ShadowMemory before = shadow;
-        if (before != null && before.collides(newTable)) {
-            List<RelayQueue> running = relayed();
-            stop(running);
-            replaceTable(newTable);
-            enter();
-            before.close();
-            startAll(running);
-            return;
-        }
-        giveMemory(newTable);
-        replaceTable(newTable);
-        onAll(runner -> runner.memory(newTable.memory()));
-    }
-
-    private void replaceTable(MemoryTable newTable) {
-        newTable.memory().retain();
-        table.memory().release();
-        table = newTable;
-    }
-
-    private void giveMemory(MemoryTable guestTable) throws IOException {
-        ShadowMemory added = shadow;
-        if (added == null) {
-            device.memory(guestTable);
-            return;
-        }
-        MemoryTable both = added.addedTo(guestTable);
-        try {
-            device.memory(both);
-        } finally {
-            both.release();
-        }
-    }
-
-    /** Has queues that start from now on relayed. */
-    private void enter() throws IOException {
-        int[] sizes = new int[queues.size()];
-        for (int i = 0; i < sizes.length; i++) {
-            sizes[i] = device.maxQueueSize(i);
-        }
-        ShadowMemory before = shadow;
-        ShadowMemory made = ShadowMemory.create(device.name(), table, device.deviceFeatures(), sizes);
-        shadow = made;
-        try {
-            giveMemory(table);
-        } catch (IOException | RuntimeException e) {
-            shadow = before;
-            made.close();
-            throw e;
-        }
-    }
-
-    /** Has queues that start from now on served by the device itself; none is relayed. */
-    private void leave() throws IOException {
-        ShadowMemory old = shadow;
-        if (old != null) {
-            shadow = null;
-            try {
-                giveMemory(table);
-            } finally {
-                old.close();
-            }
-        }
-    }
-
-    /** Only takes the log for queues that start later; used while the device is suspended. */
-    void laterLog(@Nullable SharedDirtyLog newLog) {
-        log = newLog;
-    }
-
-    /** Switches the relay in, out, or to another log; where that fails everything is as before. */
-    void dirtyLog(@Nullable SharedDirtyLog newLog) throws IOException {
-        SharedDirtyLog before = log;
-        log = newLog;
-        boolean done = false;
-        try {
-            if (newLog == null) {
-                switchOut();
-            } else {
-                if (!relaying() || readyQueues().stream().anyMatch(queue -> queue.runner == null)) {
-                    switchIn();
-                }
-                for (RelayQueue queue : queues) {
-                    on(List.of(queue), runner -> runner.dirtyLog(counted(newLog, queue)));
-                }
-            }
-            done = true;
-        } finally {
-            if (!done) {
-                log = before;
-            }
-        }
-    }
-
-    /** What the relay marks, it marks for the device. */
-    private @Nullable DirtyLog counted(@Nullable SharedDirtyLog shared, RelayQueue queue) {
-        return shared == null
-                ? null
-                : shared.countedBy(device.statistics().queues().get(queue.index));
-    }
-
-    private void switchIn() throws IOException {
-        // A device that starts queues at their beginning only has relays before some already.
-        List<RelayQueue> ready = readyQueues().stream()
-                .filter(queue -> queue.runner == null || !inner.stopsQueues())
-                .toList();
-        if (!relaying()) {
-            enter();
-        }
-        List<List<RelayQueue>> steps =
-                inner.stopsQueues() ? ready.stream().map(List::of).toList() : List.of(ready);
-        try {
-            for (List<RelayQueue> step : steps) {
-                stop(step);
-                startAll(step);
-            }
-        } catch (IOException | RuntimeException e) {
-            try {
-                switchOut();
-            } catch (IOException | RuntimeException again) {
-                e.addSuppressed(again);
-            }
-            throw e;
-        }
-    }
-
-    private void switchOut() throws IOException {
-        if (!relaying()) {
-            return;
-        }
-        List<RelayQueue> relayed = relayed();
-        ShadowMemory kept = shadow;
-        List<RelayQueue> again = new ArrayList<>();
-        stop(relayed);
-        shadow = null;
-        try {
-            for (RelayQueue queue : relayed) {
-                try {
-                    queue.startOn(device, device.driverFeatures());
-                } catch (UnsupportedOperationException e) {
-                    LOG.warn(
-                            "{}: queue {} keeps its relay, as the device cannot go on where the queue stands: {}",
-                            device.name(),
-                            queue.index,
-                            e.getMessage());
-                    again.add(queue);
-                } catch (IOException | RuntimeException e) {
-                    failures.failed(queue.index, e);
-                    throw e;
-                }
-            }
-        } finally {
-            shadow = kept;
-        }
-        if (again.isEmpty()) {
-            leave();
-        } else {
-            startAll(again);
-        }
-        inner.endSetUp();
-    }
-
-    /** No queue runs: has the next ones start as the log wants it. */
-    void enterOrLeave() throws IOException {
-        if (log == null) {
-            leave();
-        } else if (!relaying()) {
-            enter();
-        }
-    }
-
-    private List<RelayQueue> relayed() {
+    List<RelayQueue> relayed() {
         return queues.stream().filter(queue -> queue.runner != null).toList();
     }
 
@@ -282,7 +121,7 @@ final class RelayControl {
             if (running.isEmpty()) {
                 throw e;
             }
-            LOG.info("{}: all queues start again, with queue {}: {}", device.name(), queue.index, e.getMessage());
+            LOG.info("{}: all queues start again, with queue {}: {}", device().name(), queue.index, e.getMessage());
             stop(running);
             List<RelayQueue> all = new ArrayList<>(running);
             all.add(queue);
@@ -291,7 +130,8 @@ final class RelayControl {
     }
 
     private void start(RelayQueue queue) throws IOException {
-        if (shadow == null) {
+        VdpaDevice device = device();
+        if (!relaying()) {
             try {
                 queue.startOn(device, device.driverFeatures());
                 return;
@@ -301,13 +141,13 @@ final class RelayControl {
                         device.name(),
                         queue.index,
                         e.getMessage());
-                enter();
+                memory.enter(device);
             }
         }
-        startRelayed(queue, Objects.requireNonNull(shadow));
+        startRelayed(device, queue, Objects.requireNonNull(memory.shadow()));
     }
 
-    private void startRelayed(RelayQueue queue, ShadowMemory memory) throws IOException {
+    private void startRelayed(VdpaDevice device, RelayQueue queue, ShadowMemory shadow) throws IOException {
         if (queue.loop.isOnLoop()) {
             throw new IllegalStateException(device.name() + " is controlled from an event loop");
         }
@@ -316,7 +156,7 @@ final class RelayControl {
         try {
             EventFd kick = queue.openDeviceKick();
             EventFd call = queue.openDeviceCall();
-            DriverRings rings = memory.rings(queue.index, queue.setup.size(), features);
+            DriverRings rings = shadow.rings(queue.index, queue.setup.size(), features);
             queue.runner = queue.loop.call(() -> makeRunner(queue, rings, kick, call, features));
             if (queue.runner != null) {
                 queue.connect(device, rings, kick, call);
@@ -337,7 +177,7 @@ final class RelayControl {
             return new RelayRunner(
                     queue.loop,
                     queue.config(features),
-                    table.memory(),
+                    memory.guest(),
                     rings,
                     kick,
                     call,
@@ -346,9 +186,9 @@ final class RelayControl {
                     counted(log, queue),
                     queue.carriedSettled,
                     statistics.queues().get(queue.index),
-                    cause -> failures.failed(queue.index, cause));
+                    cause -> failed(queue.index, cause));
         } catch (GuestFaultException | InternalError e) {
-            failures.failed(queue.index, e);
+            failed(queue.index, e);
             return null;
         }
     }
@@ -365,16 +205,16 @@ final class RelayControl {
         List<RelayQueue> viaRelay =
                 affected.stream().filter(queue -> queue.runner != null).toList();
         List<RelayQueue> direct = affected.stream()
-                .filter(queue -> queue.runner == null && device.queueReady(queue.index))
+                .filter(queue -> queue.runner == null && device().queueReady(queue.index))
                 .toList();
         if (!viaRelay.isEmpty()) {
             stopRelayed(viaRelay);
         }
         if (!direct.isEmpty()) {
             try {
-                inner.stopDirect(direct, table.memory());
+                inner.stopDirect(direct, memory.guest());
             } catch (DeviceFaultException e) {
-                failures.failed(direct.getFirst().index, e);
+                failed(direct.getFirst().index, e);
             }
         }
         List<RelayQueue> others =
@@ -400,16 +240,17 @@ final class RelayControl {
     }
 
     /** The device's queue has stopped: the relay of it ends and leaves the state of the guest's. */
-    private void endRunner(RelayQueue queue) {
+    void endRunner(RelayQueue queue) {
         RelayRunner runner = queue.runner;
         try {
             if (runner != null) {
                 queue.state = queue.loop.call(() -> finish(queue, runner));
             }
+            VdpaDevice device = device();
             device.queueKick(queue.index, null);
             device.queueCall(queue.index, null);
         } catch (IOException | RuntimeException e) {
-            failures.failed(queue.index, e);
+            failed(queue.index, e);
         } finally {
             queue.runner = null;
             queue.closeRun();
@@ -420,7 +261,7 @@ final class RelayControl {
         try {
             return runner.finish();
         } catch (DeviceFaultException e) {
-            failures.failed(queue.index, e);
+            failed(queue.index, e);
             return queue.state;
         }
     }
@@ -434,12 +275,12 @@ final class RelayControl {
             try {
                 RelayRunner runner = queue.runner;
                 if (runner == null) {
-                    inner.abandonDirect(queue, table.memory());
+                    inner.abandonDirect(queue, memory.guest());
                 } else {
                     abandonRelayed(queue, runner);
                 }
             } catch (DeviceFaultException | IOException | RuntimeException e) {
-                failures.failed(queue.index, e);
+                failed(queue.index, e);
             }
         }
     }
@@ -454,40 +295,16 @@ final class RelayControl {
         }
     }
 
-    /** Another device is behind the relay from now on, brought as far as its queues can be started. No queue runs. */
-    void replace(VdpaDevice next) throws IOException {
-        InnerDevice nextInner = inner.replacedBy(next);
-        leave();
-        for (RelayQueue queue : queues) {
-            device.queueKick(queue.index, null);
-            device.queueCall(queue.index, null);
+    /** A queue cannot go on. Any thread; the first cause counts. */
+    void failed(int queue, Throwable cause) {
+        boolean guestFault = cause instanceof GuestFaultException;
+        if (guestFault) {
+            device().statistics().queues().get(queue).countGuestFault();
+            statistics.queues().get(queue).countGuestFault();
         }
-        MemoryTable none = new MemoryTable(List.of());
-        try {
-            device.memory(none);
-        } finally {
-            none.release();
-        }
-        next.memory(table);
-        device = next;
-        inner = nextInner;
-        if (log != null) {
-            enter();
-        }
-    }
-
-    /** The guest resets the device: whatever state it is in, it ends reset and the relay out. */
-    void reset() throws IOException {
-        List<RelayQueue> running = relayed();
-        on(running, RelayRunner::stopTaking);
-        try {
-            device.reset();
-        } finally {
-            running.forEach(this::endRunner);
-            log = null;
-            inner.forget();
-            leave();
-        }
+        faults.fail(
+                "queue %d, relayed: %s".formatted(queue, cause.getMessage() == null ? cause : cause.getMessage()),
+                guestFault ? null : cause);
     }
 
     /** Has all queues move nothing any more. Any thread. */
@@ -510,22 +327,13 @@ final class RelayControl {
         }
     }
 
-    private void on(List<RelayQueue> changed, Change change) throws IOException {
+    void on(List<RelayQueue> changed, Change change) throws IOException {
         for (RelayQueue queue : changed) {
             on(queue, change);
         }
     }
 
-    private void onAll(Change change) throws IOException {
+    void onAll(Change change) throws IOException {
         on(queues, change);
-    }
-
-    InflightRequests inflightRequests(RelayQueue queue) throws IOException {
-        return relaying() ? InflightRequests.none() : device.inflightRequests(queue.index);
-    }
-
-    /** Lets go of the guest's memory; the device is closed. */
-    void close() {
-        table.memory().release();
     }
 }
