@@ -1,5 +1,11 @@
 package io.fairlead.vdpa;
 
+import io.fairlead.virtio.InflightRequests;
+import io.fairlead.virtio.QueueConfig;
+import io.fairlead.virtio.QueueState;
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
 /**
  * What the driver set up for a queue.
  *
@@ -8,4 +14,11 @@ package io.fairlead.vdpa;
  * @param driverAddress guest address of the available ring or driver event area
  * @param deviceAddress guest address of the used ring or device event area
  */
-public record QueueSetup(int size, long descriptorAddress, long driverAddress, long deviceAddress) {}
+public record QueueSetup(int size, long descriptorAddress, long driverAddress, long deviceAddress) {
+    /** All of it for a run of the queue by the data path. */
+    public QueueConfig config(
+            long features, QueueState state, @Nullable MemorySegment inflight, InflightRequests carried) {
+        return new QueueConfig(
+                size, descriptorAddress, driverAddress, deviceAddress, features, state, inflight, carried);
+    }
+}

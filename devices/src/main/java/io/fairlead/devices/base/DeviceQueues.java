@@ -55,7 +55,7 @@ final class DeviceQueues {
         this.name = name;
         this.maxSize = maxSize;
         queues = IntStream.range(0, statistics.queues().size())
-                .mapToObj(_ -> new QueueSettings(loops.get(), maxSize))
+                .mapToObj(index -> new QueueSettings(index, loops.get(), maxSize))
                 .toList();
         control = new QueueControl(name, queues, statistics);
     }
@@ -70,7 +70,7 @@ final class DeviceQueues {
 
     QueueSettings requireNotReady(int queue) {
         QueueSettings settings = settings(queue);
-        if (settings.ready) {
+        if (settings.ready()) {
             throw new IllegalStateException("%s: queue %d is ready and cannot be changed".formatted(name, queue));
         }
         return settings;
@@ -84,7 +84,7 @@ final class DeviceQueues {
 
     private QueueSettings requireStopped(int queue) {
         QueueSettings settings = settings(queue);
-        if (settings.ready && !suspended) {
+        if (settings.ready() && !suspended) {
             throw new IllegalStateException("%s: queue %d is running".formatted(name, queue));
         }
         return settings;
@@ -96,13 +96,11 @@ final class DeviceQueues {
         if (size < 1 || size > maxSize) {
             throw new IllegalArgumentException("%s: queue size %d is not in 1..%d".formatted(name, size, maxSize));
         }
-        requireNotReady(queue).size = size;
+        requireNotReady(queue).size(size);
     }
 
     QueueSetup setup(int queue) {
-        QueueSettings settings = settings(queue);
-        return new QueueSetup(
-                settings.size, settings.descriptorAddress, settings.driverAddress, settings.deviceAddress);
+        return settings(queue).setup();
     }
 
     void state(int queue, QueueState state) {
@@ -116,7 +114,7 @@ final class DeviceQueues {
                     state,
                     forgotten);
         }
-        settings.state = state;
+        settings.state(state);
     }
 
     QueueState state(int queue, boolean packed) {
@@ -125,53 +123,34 @@ final class DeviceQueues {
 
     void kick(int queue, @Nullable EventFd kick) throws IOException {
         QueueSettings settings = settings(queue);
-        EventFd old = settings.kick;
-        settings.kick = kick;
-        try {
-            control.on(settings, runner -> runner.kick(kick));
-        } finally {
-            if (old != null) {
-                old.close();
-            }
-        }
+        settings.kick(kick, () -> control.on(settings, runner -> runner.kick(kick)));
     }
 
     void call(int queue, @Nullable Signal call) throws IOException {
         QueueSettings settings = settings(queue);
-        Signal old = settings.call;
-        settings.call = call;
-        try {
-            control.on(settings, runner -> runner.call(call));
-        } finally {
-            if (old != null) {
-                old.close();
-            }
-        }
+        settings.call(call, () -> control.on(settings, runner -> runner.call(call)));
     }
 
     // ---- start and stop ----
 
     void ready(int queue, boolean ready, long features, Owner owner) throws IOException {
         QueueSettings settings = settings(queue);
-        if (settings.ready == ready) {
+        if (settings.ready() == ready) {
             return;
         }
         if (!ready) {
             stop(List.of(settings), owner);
-            settings.ready = false;
+            settings.ready(false);
             return;
         }
         boolean packed = Feature.has(features, Feature.RING_PACKED);
-        if (settings.stateFor(packed) instanceof QueueState.Packed != packed) {
-            throw new IllegalStateException(
-                    "%s: queue %d has a state that does not fit the negotiated ring layout".formatted(name, queue));
-        }
-        settings.ready = true;
+        settings.startState(name, packed);
+        settings.ready(true);
         if (!suspended) {
             try {
                 start(queue, features, owner);
             } catch (IOException | RuntimeException e) {
-                settings.ready = false;
+                settings.ready(false);
                 throw e;
             }
         }
@@ -210,7 +189,7 @@ final class DeviceQueues {
         if (suspended) {
             suspended = false;
             for (int i = 0; i < queues.size(); i++) {
-                if (queues.get(i).ready) {
+                if (queues.get(i).ready()) {
                     start(i, features, owner);
                 }
             }

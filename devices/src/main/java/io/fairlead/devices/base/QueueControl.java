@@ -64,8 +64,8 @@ final class QueueControl {
                         loop,
                         config,
                         memory,
-                        settings.kick,
-                        settings.call,
+                        settings.kick(),
+                        settings.call(),
                         log == null ? null : log.countedBy(counters),
                         gate,
                         counters,
@@ -138,7 +138,7 @@ final class QueueControl {
             InflightRequests left = InflightRequests.none();
             try {
                 QueueRunner.End end = ends.get(i).join();
-                queue.state = end.state();
+                queue.state(end.state());
                 left = end.left();
             } catch (CompletionException e) {
                 failures.failed(queues.indexOf(queue), e.getCause() == null ? e : e.getCause());

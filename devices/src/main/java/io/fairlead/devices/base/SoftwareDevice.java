@@ -427,10 +427,7 @@ public abstract class SoftwareDevice implements VdpaDevice {
     public final synchronized void queueAddresses(
             int queue, long descriptorAddress, long driverAddress, long deviceAddress) {
         requireOpen();
-        QueueSettings settings = queues.requireNotReady(queue);
-        settings.descriptorAddress = descriptorAddress;
-        settings.driverAddress = driverAddress;
-        settings.deviceAddress = deviceAddress;
+        queues.requireNotReady(queue).addresses(descriptorAddress, driverAddress, deviceAddress);
     }
 
     @Override
@@ -478,7 +475,7 @@ public abstract class SoftwareDevice implements VdpaDevice {
 
     @Override
     public final synchronized boolean queueReady(int queue) {
-        return queues.settings(queue).ready;
+        return queues.settings(queue).ready();
     }
 
     @Override

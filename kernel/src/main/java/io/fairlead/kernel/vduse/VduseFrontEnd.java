@@ -80,7 +80,7 @@ public final class VduseFrontEnd implements AutoCloseable {
                         device,
                         name,
                         kept,
-                        new DeviceFile(file, offer.queueCount()),
+                        new VduseFile(file, offer.queueCount()),
                         offer,
                         record,
                         recordPath,

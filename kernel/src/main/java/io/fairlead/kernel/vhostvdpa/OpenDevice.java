@@ -114,7 +114,7 @@ final class OpenDevice implements AutoCloseable {
     void start(List<VhostVdpaQueue> queues, long driverFeatures, MemoryTable table) throws IOException {
         try {
             negotiate(driverFeatures);
-            goLive(queues.stream().filter(queue -> queue.ready).toList(), table);
+            goLive(queues.stream().filter(queue -> queue.ready()).toList(), table);
         } catch (IOException | RuntimeException e) {
             if (!(e instanceof IOException io && VhostVdpaLink.isGone(io))) {
                 reset();
@@ -133,7 +133,7 @@ final class OpenDevice implements AutoCloseable {
             setUp(queue, watched.error());
         }
         for (VhostVdpaQueue queue : ready) {
-            link.enable(queue.index, true);
+            link.enable(queue.index(), true);
         }
         write(written | DeviceStatus.DRIVER_OK);
         int now = link.status();
@@ -144,20 +144,24 @@ final class OpenDevice implements AutoCloseable {
         live = true;
         for (VhostVdpaQueue queue : ready) {
             queue.running = true;
-            link.kick(queue.index, queue.kick);
+            link.kick(queue.index(), queue.kick());
             wake(queue);
         }
     }
 
     private void setUp(VhostVdpaQueue queue, EventFd error) throws IOException {
-        link.size(queue.index, queue.size);
-        link.addresses(queue.index, queue.descriptorAddress, queue.driverAddress, queue.deviceAddress);
+        link.size(queue.index(), queue.size());
+        link.addresses(
+                queue.index(),
+                queue.setup().descriptorAddress(),
+                queue.setup().driverAddress(),
+                queue.setup().deviceAddress());
         // Devices that cannot be told are where a reset leaves them.
         if (offer.tellsStates()) {
-            link.base(queue.index, queue.stateFor(packed()).vringBase());
+            link.base(queue.index(), queue.stateFor(packed()).vringBase());
         }
-        link.call(queue.index, queue.call);
-        link.error(queue.index, error);
+        link.call(queue.index(), queue.call());
+        link.error(queue.index(), error);
     }
 
     private boolean packed() {
@@ -166,7 +170,7 @@ final class OpenDevice implements AutoCloseable {
 
     /** A ring is looked at when it starts, whether its driver kicked or not. */
     private static void wake(VhostVdpaQueue queue) {
-        EventFd kick = queue.kick;
+        EventFd kick = queue.kick();
         if (kick != null) {
             kick.signal();
         }
@@ -197,7 +201,7 @@ final class OpenDevice implements AutoCloseable {
         try {
             for (VhostVdpaQueue queue : queues) {
                 if (queue.running) {
-                    queue.state = QueueState.ofVringBase(link.base(queue.index), packed());
+                    queue.state(QueueState.ofVringBase(link.base(queue.index()), packed()));
                     requireAnswered(queue, memory);
                 }
             }
@@ -212,18 +216,18 @@ final class OpenDevice implements AutoCloseable {
 
     /** A disk that was suspended has to have answered what it took: the kernel's interface has no word for the rest. */
     private void requireAnswered(VhostVdpaQueue queue, GuestMemory memory) throws IOException {
-        if (offer.deviceId() != DeviceId.BLOCK || !(queue.state instanceof QueueState.Split split)) {
+        if (offer.deviceId() != DeviceId.BLOCK || !(queue.state() instanceof QueueState.Split split)) {
             return;
         }
         int used;
         try {
             used = UsedIndex.read(queue, memory);
         } catch (GuestFaultException | InternalError e) {
-            throw new IOException("%s: queue %d: %s".formatted(peer, queue.index, e.getMessage()), e);
+            throw new IOException("%s: queue %d: %s".formatted(peer, queue.index(), e.getMessage()), e);
         }
         if (used != split.usedIndex()) {
             throw new IOException("%s: suspended with %d requests of queue %d unanswered"
-                    .formatted(peer, (split.usedIndex() - used) & 0xffff, queue.index));
+                    .formatted(peer, (split.usedIndex() - used) & 0xffff, queue.index()));
         }
     }
 

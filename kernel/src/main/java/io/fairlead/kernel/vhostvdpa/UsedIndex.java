@@ -16,11 +16,13 @@ final class UsedIndex {
 
     /** @throws GuestFaultException where the ring is not inside the guest's memory */
     static int read(VhostVdpaQueue queue, GuestMemory memory) throws GuestFaultException {
-        if ((queue.deviceAddress & RingLayout.USED_ALIGNMENT - 1) != 0) {
-            throw new GuestFaultException("used ring at 0x%x is not aligned".formatted(queue.deviceAddress));
+        if ((queue.setup().deviceAddress() & RingLayout.USED_ALIGNMENT - 1) != 0) {
+            throw new GuestFaultException(
+                    "used ring at 0x%x is not aligned".formatted(queue.setup().deviceAddress()));
         }
-        return (short) U16.getAcquire(memory.slice(queue.deviceAddress, RingLayout.usedBytes(queue.size, false)), (long)
-                        RingLayout.USED_INDEX)
+        return (short) U16.getAcquire(
+                        memory.slice(queue.setup().deviceAddress(), RingLayout.usedBytes(queue.size(), false)),
+                        (long) RingLayout.USED_INDEX)
                 & 0xffff;
     }
 }

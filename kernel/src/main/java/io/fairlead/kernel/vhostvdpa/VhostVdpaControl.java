@@ -230,7 +230,7 @@ final class VhostVdpaControl {
             for (VhostVdpaQueue queue : queues) {
                 if (queue.running) {
                     queue.running = false;
-                    queue.state = stateInRing(queue);
+                    queue.state(stateInRing(queue));
                 }
             }
             if (log != null) {
@@ -244,13 +244,13 @@ final class VhostVdpaControl {
     /** Without the device: all that the ring shows. */
     private @Nullable QueueState stateInRing(VhostVdpaQueue queue) {
         if (packed()) {
-            return queue.state;
+            return queue.state();
         }
         try {
             int used = UsedIndex.read(queue, table.memory());
             return new QueueState.Split(used, used);
         } catch (GuestFaultException | InternalError e) {
-            return queue.state;
+            return queue.state();
         }
     }
 
@@ -311,7 +311,7 @@ final class VhostVdpaControl {
 
     /** Goes live where all is there for it. */
     private void startWhenDue() throws IOException {
-        if (!isLive() && !suspended && driverIsOk() && queues.stream().anyMatch(queue -> queue.ready)) {
+        if (!isLive() && !suspended && driverIsOk() && queues.stream().anyMatch(queue -> queue.ready())) {
             tell(this::start);
         }
     }
@@ -361,7 +361,7 @@ final class VhostVdpaControl {
             if (queue.running && !isUntouched(queue)) {
                 throw new UnsupportedOperationException(
                         "%s: the device cannot be suspended, so no queue can be started or stopped while queue %d runs"
-                                .formatted(peer(), queue.index));
+                                .formatted(peer(), queue.index()));
             }
         }
     }
@@ -412,21 +412,21 @@ final class VhostVdpaControl {
     void started(VhostVdpaQueue queue) throws IOException {
         requireStartable(queue);
         if (!isLive() || suspended) {
-            queue.ready = true;
+            queue.ready(true);
             try {
                 startWhenDue();
             } catch (IOException | RuntimeException e) {
-                queue.ready = false;
+                queue.ready(false);
                 throw e;
             }
             return;
         }
         tell(this::halt);
-        queue.ready = true;
+        queue.ready(true);
         try {
             tell(this::start);
         } catch (IOException | RuntimeException e) {
-            queue.ready = false;
+            queue.ready(false);
             tell(this::start);
             throw e;
         }
@@ -450,7 +450,7 @@ final class VhostVdpaControl {
         if (queue.running) {
             tell(this::halt);
         }
-        queue.ready = false;
+        queue.ready(false);
         startWhenDue();
     }
 
@@ -484,13 +484,13 @@ final class VhostVdpaControl {
 
     void kick(VhostVdpaQueue queue) throws IOException {
         if (queue.running) {
-            tell(device -> device.link().kick(queue.index, queue.kick));
+            tell(device -> device.link().kick(queue.index(), queue.kick()));
         }
     }
 
     void call(VhostVdpaQueue queue) throws IOException {
         if (queue.running) {
-            tell(device -> device.link().call(queue.index, queue.call));
+            tell(device -> device.link().call(queue.index(), queue.call()));
         }
     }
 

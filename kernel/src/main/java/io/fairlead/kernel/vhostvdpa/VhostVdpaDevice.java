@@ -1,24 +1,18 @@
 package io.fairlead.kernel.vhostvdpa;
 
-import io.fairlead.linux.EventFd;
 import io.fairlead.vdpa.DeviceListener;
 import io.fairlead.vdpa.DeviceStatistics;
 import io.fairlead.vdpa.MemoryTable;
-import io.fairlead.vdpa.QueueSetup;
+import io.fairlead.vdpa.PassThroughDevice;
 import io.fairlead.vdpa.SharedDirtyLog;
-import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.virtio.DeviceStatus;
-import io.fairlead.virtio.InflightRequests;
 import io.fairlead.virtio.QueueState;
-import io.fairlead.virtio.RingLayout;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.EnumSet;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,12 +33,13 @@ import org.jspecify.annotations.Nullable;
  * <p>A device that is taken away is let go of, since the kernel waits for that, and sets NEEDS_RESET. A reset looks for it
  * again.
  */
-public final class VhostVdpaDevice implements VdpaDevice {
+public final class VhostVdpaDevice extends PassThroughDevice<VhostVdpaQueue> {
     private final VhostVdpaControl control;
     private final DeviceStatistics statistics;
     private @Nullable LogPuller puller;
 
     VhostVdpaDevice(VhostVdpaControl control) {
+        super(control.name, control, control.queues);
         this.control = control;
         statistics = DeviceStatistics.ofQueues(control.queues.size());
     }
@@ -60,11 +55,6 @@ public final class VhostVdpaDevice implements VdpaDevice {
     }
 
     // ---- identity ----
-
-    @Override
-    public String name() {
-        return control.name;
-    }
 
     @Override
     public int deviceId() {
@@ -113,22 +103,6 @@ public final class VhostVdpaDevice implements VdpaDevice {
     @Override
     public long driverFeatures() {
         return control.driverFeatures;
-    }
-
-    @Override
-    public void driverFeatures(long features) throws IOException {
-        synchronized (control) {
-            requireOpen();
-            long surplus = features & ~deviceFeatures();
-            if (surplus != 0) {
-                throw new IllegalArgumentException("%s does not offer feature bits 0x%x; it offers 0x%x"
-                        .formatted(name(), surplus, deviceFeatures()));
-            }
-            if (features != control.driverFeatures) {
-                control.queues.forEach(queue -> requireNotReady(queue.index));
-                control.features(features);
-            }
-        }
     }
 
     @Override
@@ -230,137 +204,8 @@ public final class VhostVdpaDevice implements VdpaDevice {
     // ---- queues ----
 
     @Override
-    public int queueCount() {
-        return control.queues.size();
-    }
-
-    @Override
     public int maxQueueSize(int queue) {
         return control.queues.get(Objects.checkIndex(queue, control.queues.size())).maxSize;
-    }
-
-    @Override
-    public void queueSize(int queue, int size) {
-        synchronized (control) {
-            VhostVdpaQueue settled = requireNotReady(queue);
-            if (size < 1 || size > settled.maxSize) {
-                throw new IllegalArgumentException(
-                        "%s: queue size %d is not in 1..%d".formatted(name(), size, settled.maxSize));
-            }
-            settled.size = size;
-        }
-    }
-
-    @Override
-    public void queueAddresses(int queue, long descriptorAddress, long driverAddress, long deviceAddress) {
-        synchronized (control) {
-            VhostVdpaQueue settled = requireNotReady(queue);
-            settled.descriptorAddress = descriptorAddress;
-            settled.driverAddress = driverAddress;
-            settled.deviceAddress = deviceAddress;
-        }
-    }
-
-    @Override
-    public QueueSetup queueSetup(int queue) {
-        synchronized (control) {
-            return queue(queue).setup();
-        }
-    }
-
-    @Override
-    public void queueState(int queue, QueueState state) {
-        synchronized (control) {
-            requireNotReady(queue).state = state;
-        }
-    }
-
-    @Override
-    public QueueState queueState(int queue) {
-        synchronized (control) {
-            VhostVdpaQueue settled = queue(queue);
-            if (settled.ready && !control.suspended) {
-                throw new IllegalStateException("%s: queue %d is running".formatted(name(), queue));
-            }
-            return settled.stateFor(control.packed());
-        }
-    }
-
-    @Override
-    public void queueKick(int queue, @Nullable EventFd kick) throws IOException {
-        synchronized (control) {
-            VhostVdpaQueue settled = queue(queue);
-            EventFd old = settled.kick;
-            settled.kick = kick;
-            try {
-                control.kick(settled);
-            } finally {
-                close(old);
-            }
-        }
-    }
-
-    @Override
-    public void queueCall(int queue, @Nullable EventFd call) throws IOException {
-        synchronized (control) {
-            VhostVdpaQueue settled = queue(queue);
-            EventFd old = settled.call;
-            settled.call = call;
-            try {
-                control.call(settled);
-            } finally {
-                close(old);
-            }
-        }
-    }
-
-    private static void close(@Nullable EventFd old) {
-        if (old != null) {
-            old.close();
-        }
-    }
-
-    /** Without effect: the kernel keeps no such record, so {@link Capability#INFLIGHT} is not offered. */
-    @Override
-    public void queueInflight(int queue, @Nullable MemorySegment region) {
-        synchronized (control) {
-            requireNotReady(queue);
-        }
-    }
-
-    @Override
-    public boolean queueReady(int queue) {
-        synchronized (control) {
-            return control.queues.get(queue).ready;
-        }
-    }
-
-    @Override
-    public void queueReady(int queue, boolean ready) throws IOException {
-        synchronized (control) {
-            VhostVdpaQueue settled = queue(queue);
-            if (settled.ready == ready) {
-                return;
-            }
-            if (ready) {
-                requireFit(settled);
-                control.started(settled);
-            } else {
-                control.stopped(settled);
-            }
-        }
-    }
-
-    private void requireFit(VhostVdpaQueue queue) {
-        boolean packed = control.packed();
-        if (queue.stateFor(packed) instanceof QueueState.Packed != packed) {
-            throw new IllegalStateException("%s: queue %d has a state that does not fit the negotiated ring layout"
-                    .formatted(name(), queue.index));
-        }
-        if (!RingLayout.isValidSize(queue.size, packed)) {
-            throw new IllegalStateException(
-                    "%s: queue %d cannot have %d entries".formatted(name(), queue.index, queue.size));
-        }
     }
 
     @Override
@@ -386,58 +231,46 @@ public final class VhostVdpaDevice implements VdpaDevice {
         }
     }
 
-    // ---- migration ----
+    // ---- for the base class ----
 
     @Override
-    public void stopMode(StopMode mode) {
-        synchronized (control) {
-            requireOpen();
-            if (mode != StopMode.DRAIN) {
-                throw new UnsupportedOperationException(name() + " cannot freeze");
-            }
-        }
+    protected boolean isClosed() {
+        return control.closed;
     }
 
     @Override
-    public CompletionStage<Void> settled() {
-        return CompletableFuture.completedStage(null);
+    protected boolean isSuspended() {
+        return control.suspended;
     }
 
     @Override
-    public InflightRequests inflightRequests(int queue) {
-        synchronized (control) {
-            requireNotReady(queue);
-            return InflightRequests.none();
-        }
+    protected boolean packed() {
+        return control.packed();
     }
 
     @Override
-    public void carryOver(int queue, InflightRequests requests, CompletionStage<Void> settledElsewhere) {
-        synchronized (control) {
-            requireNotReady(queue);
-            if (!requests.isEmpty()) {
-                throw new UnsupportedOperationException(name() + " cannot take up requests of another device");
-            }
-        }
+    protected void takeFeatures(long features) throws IOException {
+        control.features(features);
     }
 
-    private VhostVdpaQueue queue(int index) {
-        requireOpen();
-        return control.queues.get(Objects.checkIndex(index, control.queues.size()));
+    @Override
+    protected void tellKick(VhostVdpaQueue queue) throws IOException {
+        control.kick(queue);
     }
 
-    private VhostVdpaQueue requireNotReady(int index) {
-        VhostVdpaQueue queue = queue(index);
-        if (queue.ready) {
-            throw new IllegalStateException("%s: queue %d is ready".formatted(name(), index));
-        }
-        return queue;
+    @Override
+    protected void tellCall(VhostVdpaQueue queue) throws IOException {
+        control.call(queue);
     }
 
-    private void requireOpen() {
-        if (control.closed) {
-            throw new IllegalStateException(name() + " is closed");
-        }
+    @Override
+    protected void start(VhostVdpaQueue queue) throws IOException {
+        control.started(queue);
+    }
+
+    @Override
+    protected void stop(VhostVdpaQueue queue) throws IOException {
+        control.stopped(queue);
     }
 
     @Override

@@ -73,15 +73,15 @@ final class InnerDevice {
     void stopDirect(List<RelayQueue> queues, GuestMemory memory) throws IOException, DeviceFaultException {
         if (stopsQueues) {
             for (RelayQueue queue : queues) {
-                device.queueReady(queue.index, false);
-                queue.state = device.queueState(queue.index);
+                device.queueReady(queue.index(), false);
+                queue.state(device.queueState(queue.index()));
             }
             return;
         }
         if (suspends) {
             device.suspend();
             for (RelayQueue queue : queues) {
-                queue.state = device.queueState(queue.index);
+                queue.state(device.queueState(queue.index()));
             }
             resetKeeping();
             return;
@@ -93,9 +93,9 @@ final class InnerDevice {
             await(rings, decoys);
             resetKeeping();
             for (SplitRingLook ring : rings) {
-                ring.queue().state = ring.afterReset();
+                ring.queue().state(ring.afterReset());
                 // For what was answered while the signals were taken away.
-                signal(ring.queue().call);
+                signal(ring.queue().call());
             }
         } finally {
             decoys.forEach(EventFd::close);
@@ -110,11 +110,11 @@ final class InnerDevice {
     void abandonDirect(RelayQueue queue, GuestMemory memory) throws IOException, DeviceFaultException {
         if (Feature.has(device.driverFeatures(), Feature.RING_PACKED)) {
             throw new DeviceFaultException(
-                    "queue %d: a packed ring does not show what a device left unanswered".formatted(queue.index));
+                    "queue %d: a packed ring does not show what a device left unanswered".formatted(queue.index()));
         }
-        queue.state = lookAt(List.of(queue), memory).getFirst().afterLoss();
+        queue.state(lookAt(List.of(queue), memory).getFirst().afterLoss());
         // Signals of the last answers may be lost with it.
-        signal(queue.call);
+        signal(queue.call());
     }
 
     private static List<SplitRingLook> lookAt(List<RelayQueue> queues, GuestMemory memory) throws IOException {
@@ -134,7 +134,7 @@ final class InnerDevice {
         boolean idle = false;
         try {
             for (SplitRingLook ring : rings) {
-                int queue = ring.queue().index;
+                int queue = ring.queue().index();
                 EventFd kick = EventFd.create("decoy kick of " + device.name());
                 decoys.add(kick);
                 device.queueKick(queue, RelayQueue.duplicate(kick));
@@ -167,7 +167,7 @@ final class InnerDevice {
                 return;
             }
             if (System.nanoTime() > end) {
-                throw overdue(busy.queue().index, busy.outstanding());
+                throw overdue(busy.queue().index(), busy.outstanding());
             }
             LockSupport.parkNanos(LOOK_NANOS);
         }
@@ -184,10 +184,10 @@ final class InnerDevice {
     private void giveBack(List<SplitRingLook> rings) throws IOException {
         for (SplitRingLook ring : rings) {
             RelayQueue queue = ring.queue();
-            device.queueKick(queue.index, RelayQueue.duplicate(queue.kick));
-            device.queueCall(queue.index, RelayQueue.duplicate(queue.call));
-            signal(queue.kick);
-            signal(queue.call);
+            device.queueKick(queue.index(), RelayQueue.duplicate(queue.kick()));
+            device.queueCall(queue.index(), RelayQueue.duplicate(queue.call()));
+            signal(queue.kick());
+            signal(queue.call());
         }
     }
 
@@ -207,7 +207,10 @@ final class InnerDevice {
                     throw new IOException(
                             "%s: queue %d still had %d requests of its time before outstanding after %d ms"
                                     .formatted(
-                                            device.name(), queue.index, runner.takenOver(), deadlineNanos / 1_000_000));
+                                            device.name(),
+                                            queue.index(),
+                                            runner.takenOver(),
+                                            deadlineNanos / 1_000_000));
                 }
                 LockSupport.parkNanos(LOOK_NANOS);
             }
@@ -221,7 +224,7 @@ final class InnerDevice {
     void stopRelayed(List<RelayQueue> queues) throws IOException {
         if (stopsQueues) {
             for (RelayQueue queue : queues) {
-                device.queueReady(queue.index, false);
+                device.queueReady(queue.index(), false);
             }
             return;
         }
@@ -235,7 +238,7 @@ final class InnerDevice {
             RelayRunner runner = queue.runner;
             while (runner != null && runner.outstanding() > 0 && !queue.loop.call(runner::onlyReceives)) {
                 if (System.nanoTime() > end) {
-                    throw overdue(queue.index, runner.outstanding());
+                    throw overdue(queue.index(), runner.outstanding());
                 }
                 LockSupport.parkNanos(LOOK_NANOS);
             }

@@ -84,11 +84,11 @@ final class RelayControl {
     DirtyLog counted(@Nullable SharedDirtyLog shared, RelayQueue queue) {
         return shared == null
                 ? null
-                : shared.countedBy(device().statistics().queues().get(queue.index));
+                : shared.countedBy(device().statistics().queues().get(queue.index()));
     }
 
     List<RelayQueue> readyQueues() {
-        return queues.stream().filter(queue -> queue.ready).toList();
+        return queues.stream().filter(queue -> queue.ready()).toList();
     }
 
     /** Whether a queue that starts gets the relay. */
@@ -121,7 +121,7 @@ final class RelayControl {
             if (running.isEmpty()) {
                 throw e;
             }
-            LOG.info("{}: all queues start again, with queue {}: {}", device().name(), queue.index, e.getMessage());
+            LOG.info("{}: all queues start again, with queue {}: {}", device().name(), queue.index(), e.getMessage());
             stop(running);
             List<RelayQueue> all = new ArrayList<>(running);
             all.add(queue);
@@ -139,7 +139,7 @@ final class RelayControl {
                 LOG.info(
                         "{}: queue {} has a relay until the next reset: {}",
                         device.name(),
-                        queue.index,
+                        queue.index(),
                         e.getMessage());
                 memory.enter(device);
             }
@@ -156,11 +156,11 @@ final class RelayControl {
         try {
             EventFd kick = queue.openDeviceKick();
             EventFd call = queue.openDeviceCall();
-            DriverRings rings = shadow.rings(queue.index, queue.setup.size(), features);
+            DriverRings rings = shadow.rings(queue.index(), queue.size(), features);
             queue.runner = queue.loop.call(() -> makeRunner(queue, rings, kick, call, features));
             if (queue.runner != null) {
                 queue.connect(device, rings, kick, call);
-                device.queueReady(queue.index, true);
+                device.queueReady(queue.index(), true);
                 queue.forgetCarried();
                 started = true;
             }
@@ -181,14 +181,14 @@ final class RelayControl {
                     rings,
                     kick,
                     call,
-                    queue.kick,
-                    queue.call,
+                    queue.kick(),
+                    queue.call(),
                     counted(log, queue),
                     queue.carriedSettled,
-                    statistics.queues().get(queue.index),
-                    cause -> failed(queue.index, cause));
+                    statistics.queues().get(queue.index()),
+                    cause -> failed(queue.index(), cause));
         } catch (GuestFaultException | InternalError e) {
-            failed(queue.index, e);
+            failed(queue.index(), e);
             return null;
         }
     }
@@ -205,7 +205,7 @@ final class RelayControl {
         List<RelayQueue> viaRelay =
                 affected.stream().filter(queue -> queue.runner != null).toList();
         List<RelayQueue> direct = affected.stream()
-                .filter(queue -> queue.runner == null && device().queueReady(queue.index))
+                .filter(queue -> queue.runner == null && device().queueReady(queue.index()))
                 .toList();
         if (!viaRelay.isEmpty()) {
             stopRelayed(viaRelay);
@@ -214,7 +214,7 @@ final class RelayControl {
             try {
                 inner.stopDirect(direct, memory.guest());
             } catch (DeviceFaultException e) {
-                failed(direct.getFirst().index, e);
+                failed(direct.getFirst().index(), e);
             }
         }
         List<RelayQueue> others =
@@ -244,13 +244,13 @@ final class RelayControl {
         RelayRunner runner = queue.runner;
         try {
             if (runner != null) {
-                queue.state = queue.loop.call(() -> finish(queue, runner));
+                queue.state(queue.loop.call(() -> finish(queue, runner)));
             }
             VdpaDevice device = device();
-            device.queueKick(queue.index, null);
-            device.queueCall(queue.index, null);
+            device.queueKick(queue.index(), null);
+            device.queueCall(queue.index(), null);
         } catch (IOException | RuntimeException e) {
-            failed(queue.index, e);
+            failed(queue.index(), e);
         } finally {
             queue.runner = null;
             queue.closeRun();
@@ -261,8 +261,8 @@ final class RelayControl {
         try {
             return runner.finish();
         } catch (DeviceFaultException e) {
-            failed(queue.index, e);
-            return queue.state;
+            failed(queue.index(), e);
+            return queue.state();
         }
     }
 
@@ -280,7 +280,7 @@ final class RelayControl {
                     abandonRelayed(queue, runner);
                 }
             } catch (DeviceFaultException | IOException | RuntimeException e) {
-                failed(queue.index, e);
+                failed(queue.index(), e);
             }
         }
     }
@@ -290,8 +290,8 @@ final class RelayControl {
         int left = runner.outstanding();
         endRunner(queue);
         if (left > 0) {
-            throw new DeviceFaultException(
-                    "queue %d: the device left %d requests unanswered that were relayed".formatted(queue.index, left));
+            throw new DeviceFaultException("queue %d: the device left %d requests unanswered that were relayed"
+                    .formatted(queue.index(), left));
         }
     }
 

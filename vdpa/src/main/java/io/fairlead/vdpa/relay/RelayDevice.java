@@ -140,7 +140,7 @@ public final class RelayDevice extends ForwardingDevice {
                     .formatted(name(), features & ~deviceFeatures, deviceFeatures));
         }
         if (features != device().driverFeatures()) {
-            queues.forEach(queue -> requireNotReady(queue.index));
+            queues.forEach(queue -> requireNotReady(queue.index()));
             device().driverFeatures(features);
         }
     }
@@ -172,7 +172,7 @@ public final class RelayDevice extends ForwardingDevice {
         try {
             relay.reset();
         } finally {
-            queues.forEach(queue -> queue.reset(maxQueueSize(queue.index)));
+            queues.forEach(queue -> queue.reset(maxQueueSize(queue.index())));
             faults.forget();
         }
     }
@@ -212,30 +212,28 @@ public final class RelayDevice extends ForwardingDevice {
             throw new IllegalArgumentException(
                     "%s: queue size %d is not in 1..%d".formatted(name(), size, maxQueueSize(queue)));
         }
-        QueueSetup old = settings.setup;
-        settings.setup = new QueueSetup(size, old.descriptorAddress(), old.driverAddress(), old.deviceAddress());
+        settings.size(size);
     }
 
     @Override
     public synchronized void queueAddresses(int queue, long descriptorAddress, long driverAddress, long deviceAddress) {
-        RelayQueue settings = requireNotReady(queue);
-        settings.setup = new QueueSetup(settings.setup.size(), descriptorAddress, driverAddress, deviceAddress);
+        requireNotReady(queue).addresses(descriptorAddress, driverAddress, deviceAddress);
     }
 
     @Override
     public synchronized QueueSetup queueSetup(int queue) {
-        return settings(queue).setup;
+        return settings(queue).setup();
     }
 
     @Override
     public synchronized void queueState(int queue, QueueState state) {
-        requireNotReady(queue).state = state;
+        requireNotReady(queue).state(state);
     }
 
     @Override
     public synchronized QueueState queueState(int queue) throws IOException {
         RelayQueue settings = settings(queue);
-        if (settings.ready && !relay.suspended()) {
+        if (settings.ready() && !relay.suspended()) {
             throw new IllegalStateException("%s: queue %d is running".formatted(name(), queue));
         }
         return relay.state(settings);
@@ -254,61 +252,45 @@ public final class RelayDevice extends ForwardingDevice {
     @Override
     public synchronized void queueKick(int queue, @Nullable EventFd kick) throws IOException {
         RelayQueue settings = settings(queue);
-        EventFd old = settings.kick;
-        settings.kick = kick;
-        try {
+        settings.kick(kick, () -> {
             if (settings.runner == null) {
                 device().queueKick(queue, RelayQueue.duplicate(kick));
             } else {
                 control.on(settings, runner -> runner.kick(kick));
             }
-        } finally {
-            if (old != null) {
-                old.close();
-            }
-        }
+        });
     }
 
     @Override
     public synchronized void queueCall(int queue, @Nullable EventFd call) throws IOException {
         RelayQueue settings = settings(queue);
-        EventFd old = settings.call;
-        settings.call = call;
-        try {
+        settings.call(call, () -> {
             if (settings.runner == null) {
                 device().queueCall(queue, RelayQueue.duplicate(call));
             } else {
                 control.on(settings, runner -> runner.call(call));
             }
-        } finally {
-            if (old != null) {
-                old.close();
-            }
-        }
+        });
     }
 
     @Override
     public synchronized boolean queueReady(int queue) {
-        return queues.get(queue).ready;
+        return queues.get(queue).ready();
     }
 
     @Override
     public synchronized void queueReady(int queue, boolean ready) throws IOException {
         RelayQueue settings = settings(queue);
-        if (settings.ready == ready) {
+        if (settings.ready() == ready) {
             return;
         }
         if (ready) {
-            QueueState state = settings.stateFor(device().driverFeatures());
-            if (state instanceof QueueState.Packed != Feature.has(device().driverFeatures(), Feature.RING_PACKED)) {
-                throw new IllegalStateException("%s: queue %d has a state that does not fit the negotiated ring layout"
-                        .formatted(name(), queue));
-            }
+            settings.startState(name, Feature.has(driverFeatures(), Feature.RING_PACKED));
             relay.start(settings);
-            settings.ready = true;
+            settings.ready(true);
         } else {
             control.stop(List.of(settings));
-            settings.ready = false;
+            settings.ready(false);
         }
     }
 
@@ -353,7 +335,7 @@ public final class RelayDevice extends ForwardingDevice {
 
     private RelayQueue requireNotReady(int queue) {
         RelayQueue settings = settings(queue);
-        if (settings.ready) {
+        if (settings.ready()) {
             throw new IllegalStateException("%s: queue %d is ready and cannot be changed".formatted(name(), queue));
         }
         return settings;

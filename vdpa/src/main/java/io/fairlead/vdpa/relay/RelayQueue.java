@@ -3,6 +3,7 @@ package io.fairlead.vdpa.relay;
 import io.fairlead.linux.EventFd;
 import io.fairlead.linux.Mapping;
 import io.fairlead.vdpa.QueueSetup;
+import io.fairlead.vdpa.SettledQueue;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoop;
 import io.fairlead.virtio.DriverRings;
@@ -17,30 +18,18 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
 
-/** What the guest and its front-end settled for one queue, and its relay while it has one. Under the device's lock. */
-final class RelayQueue {
-    final int index;
+/**
+ * What the guest and its front-end settled for one queue, and its relay while it has one. Of kick and call the device has
+ * duplicates while the relay is out. Under the device's lock.
+ */
+final class RelayQueue extends SettledQueue<EventFd> {
     final EventLoop loop;
-    QueueSetup setup;
-
-    /** Where to start, or where the last run ended; null for the initial state. */
-    @Nullable
-    QueueState state;
-
-    /** The guest's; the device has a duplicate while the relay is out. */
-    @Nullable
-    EventFd kick;
-
-    /** The guest's; the device has a duplicate while the relay is out. */
-    @Nullable
-    EventFd call;
 
     @Nullable
     MemorySegment inflight;
 
     InflightRequests carried = InflightRequests.none();
     CompletionStage<Void> carriedSettled = CompletableFuture.completedStage(null);
-    boolean ready;
 
     /** Set while the queue is relayed; read by any thread, to halt it. */
     volatile @Nullable RelayRunner runner;
@@ -50,33 +39,26 @@ final class RelayQueue {
     private @Nullable Mapping ownInflight;
 
     RelayQueue(int index, EventLoop loop, int size) {
-        this.index = index;
+        super(index, size);
         this.loop = loop;
-        setup = new QueueSetup(size, 0, 0, 0);
     }
 
     QueueState stateFor(long features) {
-        QueueState known = state;
-        return known != null ? known : QueueState.initial(Feature.has(features, Feature.RING_PACKED));
+        return stateFor(Feature.has(features, Feature.RING_PACKED));
     }
 
     /** The guest's queue, for one run of a relay. */
     QueueConfig config(long features) throws IOException {
-        return new QueueConfig(
-                setup.size(),
-                setup.descriptorAddress(),
-                setup.driverAddress(),
-                setup.deviceAddress(),
-                features,
-                stateFor(features),
-                inflight != null || carried.isEmpty() ? inflight : ownInflight(features),
-                carried);
+        return setup().config(
+                        features,
+                        stateFor(features),
+                        inflight != null || carried.isEmpty() ? inflight : ownInflight(features),
+                        carried);
     }
 
     /** Requests of another device are taken up from such memory, also where the front-end gave none. */
     private MemorySegment ownInflight(long features) throws IOException {
-        Mapping made =
-                Mapping.anonymous(InflightRegion.byteCount(setup.size(), Feature.has(features, Feature.RING_PACKED)));
+        Mapping made = Mapping.anonymous(InflightRegion.byteCount(size(), Feature.has(features, Feature.RING_PACKED)));
         ownInflight = made;
         return made.segment();
     }
@@ -87,13 +69,13 @@ final class RelayQueue {
 
     /** Makes the descriptors by which relay and device wake each other. */
     EventFd openDeviceKick() throws IOException {
-        EventFd made = EventFd.create("relay's kick of queue " + index);
+        EventFd made = EventFd.create("relay's kick of queue " + index());
         deviceKick = made;
         return made;
     }
 
     EventFd openDeviceCall() throws IOException {
-        EventFd made = EventFd.create("relay's call of queue " + index);
+        EventFd made = EventFd.create("relay's call of queue " + index());
         deviceCall = made;
         return made;
     }
@@ -116,27 +98,28 @@ final class RelayQueue {
 
     /** Starts the device on the guest's ring. */
     void startOn(VdpaDevice device, long features) throws IOException {
-        device.queueSize(index, setup.size());
-        device.queueAddresses(index, setup.descriptorAddress(), setup.driverAddress(), setup.deviceAddress());
-        device.queueState(index, stateFor(features));
-        device.queueInflight(index, inflight);
+        QueueSetup setup = setup();
+        device.queueSize(index(), setup.size());
+        device.queueAddresses(index(), setup.descriptorAddress(), setup.driverAddress(), setup.deviceAddress());
+        device.queueState(index(), stateFor(features));
+        device.queueInflight(index(), inflight);
         if (!carried.isEmpty()) {
-            device.carryOver(index, carried, carriedSettled);
+            device.carryOver(index(), carried, carriedSettled);
             forgetCarried();
         }
-        device.queueKick(index, duplicate(kick));
-        device.queueCall(index, duplicate(call));
-        device.queueReady(index, true);
+        device.queueKick(index(), duplicate(kick()));
+        device.queueCall(index(), duplicate(call()));
+        device.queueReady(index(), true);
     }
 
     /** Settles the device's side of the relay; the device does not start yet. */
     void connect(VdpaDevice device, DriverRings rings, EventFd kickOfDevice, EventFd callOfDevice) throws IOException {
-        device.queueSize(index, rings.size());
-        device.queueAddresses(index, rings.descriptorAddress(), rings.driverAddress(), rings.deviceAddress());
-        device.queueState(index, QueueState.initial(rings.packed()));
-        device.queueInflight(index, null);
-        device.queueKick(index, duplicate(kickOfDevice));
-        device.queueCall(index, duplicate(callOfDevice));
+        device.queueSize(index(), rings.size());
+        device.queueAddresses(index(), rings.descriptorAddress(), rings.driverAddress(), rings.deviceAddress());
+        device.queueState(index(), QueueState.initial(rings.packed()));
+        device.queueInflight(index(), null);
+        device.queueKick(index(), duplicate(kickOfDevice));
+        device.queueCall(index(), duplicate(callOfDevice));
     }
 
     /** The requests of another device are this one's now. */
@@ -145,24 +128,15 @@ final class RelayQueue {
         carriedSettled = CompletableFuture.completedStage(null);
     }
 
-    /** Forgets everything the driver set; kick and call are the front-end's and stay. */
     void reset(int initialSize) {
-        setup = new QueueSetup(initialSize, 0, 0, 0);
-        state = null;
+        forget(initialSize);
         inflight = null;
         forgetCarried();
-        ready = false;
     }
 
-    void closeDescriptors() {
+    @Override
+    public void closeDescriptors() {
         closeRun();
-        if (kick != null) {
-            kick.close();
-            kick = null;
-        }
-        if (call != null) {
-            call.close();
-            call = null;
-        }
+        super.closeDescriptors();
     }
 }

@@ -118,11 +118,11 @@ final class RelaySwitch {
                 LOG.warn(
                         "{}: queue {} keeps its relay, as the device cannot go on where the queue stands: {}",
                         device.name(),
-                        queue.index,
+                        queue.index(),
                         e.getMessage());
                 again.add(queue);
             } catch (IOException | RuntimeException e) {
-                control.failed(queue.index, e);
+                control.failed(queue.index(), e);
                 throw e;
             }
         }
@@ -143,8 +143,8 @@ final class RelaySwitch {
     /** Where a queue stands that does not run. */
     QueueState state(RelayQueue queue) throws IOException {
         VdpaDevice device = control.device();
-        return queue.ready && deviceSuspended
-                ? device.queueState(queue.index)
+        return queue.ready() && deviceSuspended
+                ? device.queueState(queue.index())
                 : queue.stateFor(device.driverFeatures());
     }
 
@@ -193,7 +193,7 @@ final class RelaySwitch {
     }
 
     InflightRequests inflightRequests(RelayQueue queue) throws IOException {
-        return control.relaying() ? InflightRequests.none() : control.device().inflightRequests(queue.index);
+        return control.relaying() ? InflightRequests.none() : control.device().inflightRequests(queue.index());
     }
 
     // ---- another device ----
@@ -207,7 +207,7 @@ final class RelaySwitch {
     void halt(List<RelayQueue> running, boolean serves) throws IOException {
         if (deviceSuspended) {
             for (RelayQueue queue : control.readyQueues()) {
-                queue.state = control.device().queueState(queue.index);
+                queue.state(control.device().queueState(queue.index()));
             }
             deviceSuspended = false;
         } else if (serves) {
@@ -223,8 +223,8 @@ final class RelaySwitch {
         InnerDevice nextInner = old.replacedBy(next);
         memory.leave(old.device());
         for (RelayQueue queue : control.queues) {
-            old.device().queueKick(queue.index, null);
-            old.device().queueCall(queue.index, null);
+            old.device().queueKick(queue.index(), null);
+            old.device().queueCall(queue.index(), null);
         }
         MemoryTable none = new MemoryTable(List.of());
         try {

@@ -38,13 +38,13 @@ final class SplitRingLook {
     SplitRingLook(RelayQueue queue, GuestMemory memory) throws GuestFaultException {
         this.queue = queue;
         this.memory = memory;
-        QueueSetup setup = queue.setup;
+        QueueSetup setup = queue.setup();
         size = setup.size();
         if (!RingLayout.isValidSize(size, false)) {
             throw new GuestFaultException("a split queue cannot have %d entries".formatted(size));
         }
         if ((setup.driverAddress() & 1) != 0 || (setup.deviceAddress() & 3) != 0) {
-            throw new GuestFaultException("the rings of queue %d are not aligned".formatted(queue.index));
+            throw new GuestFaultException("the rings of queue %d are not aligned".formatted(queue.index()));
         }
         descriptors = memory.slice(setup.descriptorAddress(), RingLayout.descriptorBytes(size));
         available = memory.slice(setup.driverAddress(), RingLayout.availableBytes(size, false));
@@ -145,7 +145,7 @@ final class SplitRingLook {
         int count = (usedNow - lookedAtUsed) & 0xffff;
         if (count > size) {
             throw new DeviceFaultException(
-                    "queue %d: the used index went from %d to %d".formatted(queue.index, lookedAtUsed, usedNow));
+                    "queue %d: the used index went from %d to %d".formatted(queue.index(), lookedAtUsed, usedNow));
         }
         int[] given = new int[count];
         int[] answered = new int[count];
@@ -157,7 +157,7 @@ final class SplitRingLook {
         Arrays.sort(answered);
         if (!Arrays.equals(given, answered)) {
             throw new DeviceFaultException(
-                    "queue %d: the device was reset with requests in the middle unanswered".formatted(queue.index));
+                    "queue %d: the device was reset with requests in the middle unanswered".formatted(queue.index()));
         }
         return new QueueState.Split(usedNow, usedNow);
     }
@@ -172,7 +172,7 @@ final class SplitRingLook {
         int availableNow = availableIndex();
         if (((availableNow - usedNow) & 0xffff) > size || !usedInOrder(usedNow, availableNow)) {
             throw new DeviceFaultException("queue %d: the ring does not show which %d requests were left unanswered"
-                    .formatted(queue.index, (availableNow - usedNow) & 0xffff));
+                    .formatted(queue.index(), (availableNow - usedNow) & 0xffff));
         }
         return new QueueState.Split(usedNow, usedNow);
     }

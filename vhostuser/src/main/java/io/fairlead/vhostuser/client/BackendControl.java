@@ -208,7 +208,7 @@ final class BackendControl {
             queue.resumes = true;
         } else if (outstanding != 0) {
             needsReset(
-                    "%s; queue %d had requests under way, of which it kept no record".formatted(reason, queue.index));
+                    "%s; queue %d had requests under way, of which it kept no record".formatted(reason, queue.index()));
         }
     }
 
@@ -218,10 +218,10 @@ final class BackendControl {
             RingIndices indices = RingIndices.of(queue, driverFeatures, table.memory());
             int outstanding = indices.outstanding();
             int used = indices.used();
-            queue.state = new QueueState.Split(used, used);
+            queue.state(new QueueState.Split(used, used));
             return outstanding;
         } catch (GuestFaultException | InternalError e) {
-            LOG.warn("{}: queue {}: {}", peer(), queue.index, e.getMessage());
+            LOG.warn("{}: queue {}: {}", peer(), queue.index(), e.getMessage());
             return -1;
         }
     }
@@ -251,7 +251,7 @@ final class BackendControl {
 
     private void startReady() throws IOException {
         for (BackendQueue queue : queues) {
-            if (queue.ready && !queue.running) {
+            if (queue.ready() && !queue.running) {
                 start(queue);
             }
         }
@@ -265,7 +265,7 @@ final class BackendControl {
         try {
             RingIndices.check(queue, driverFeatures, table.memory());
         } catch (GuestFaultException e) {
-            needsReset("queue %d: %s".formatted(queue.index, e.getMessage()));
+            needsReset("queue %d: %s".formatted(queue.index(), e.getMessage()));
             return;
         }
         tell(current -> {
@@ -289,16 +289,16 @@ final class BackendControl {
             return;
         }
         boolean resumes = queues.stream().anyMatch(each -> each.resumes);
-        if (inflight == null || (inflight.queueSize() != queue.size && !resumes && !anyRunning())) {
+        if (inflight == null || (inflight.queueSize() != queue.size() && !resumes && !anyRunning())) {
             closeInflight();
-            inflight = BackendInflight.ask(current.connection(), queues.size(), queue.size);
+            inflight = BackendInflight.ask(current.connection(), queues.size(), queue.size());
         }
-        if (queue.size > inflight.queueSize()) {
+        if (queue.size() > inflight.queueSize()) {
             throw new IOException("%s: queue %d has %d entries, the queues started before it only %d"
-                    .formatted(peer(), queue.index, queue.size, inflight.queueSize()));
+                    .formatted(peer(), queue.index(), queue.size(), inflight.queueSize()));
         }
         if (!queue.resumes) {
-            inflight.forget(queue.index);
+            inflight.forget(queue.index());
         }
         if (!anyRunning()) {
             current.inflight(inflight);
@@ -318,12 +318,12 @@ final class BackendControl {
             try {
                 RingIndices indices = packed() ? null : RingIndices.of(queue, driverFeatures, table.memory());
                 tell(current -> {
-                    queue.state = current.stop(queue, indices);
+                    queue.state(current.stop(queue, indices));
                     queue.running = false;
                 });
             } catch (GuestFaultException | InternalError e) {
                 // Its rings lie in memory that was cut short, or is gone.
-                needsReset("queue %d: %s".formatted(queue.index, e.getMessage()));
+                needsReset("queue %d: %s".formatted(queue.index(), e.getMessage()));
                 BackendLink current = link;
                 if (current != null) {
                     lose(current, "its rings cannot be read any more");
@@ -333,8 +333,8 @@ final class BackendControl {
         if (queue.resumes) {
             queue.resumes = false;
             if (packed() || outstanding(queue) != 0) {
-                needsReset(
-                        "queue %d was stopped while its daemon is away with requests under way".formatted(queue.index));
+                needsReset("queue %d was stopped while its daemon is away with requests under way"
+                        .formatted(queue.index()));
             }
         }
     }

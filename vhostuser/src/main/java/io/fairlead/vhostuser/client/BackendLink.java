@@ -129,34 +129,34 @@ final class BackendLink implements AutoCloseable {
     // ---- rings ----
 
     void start(BackendQueue queue, boolean packed, boolean logging) throws IOException {
-        int index = queue.index;
-        connection.command(Request.SET_VRING_NUM, new Payload.VringState(index, queue.size));
+        int index = queue.index();
+        connection.command(Request.SET_VRING_NUM, new Payload.VringState(index, queue.size()));
         connection.command(
                 Request.SET_VRING_BASE,
                 new Payload.VringState(index, queue.stateFor(packed).vringBase()));
         address(queue, logging);
         // The ring may start with the kick: what it signals is known before.
         call(queue);
-        kick(index, queue.kick);
+        kick(index, queue.kick());
         connection.command(Request.SET_VRING_ENABLE, new Payload.VringState(index, 1));
         if (offer.has(ProtocolFeature.STATUS) && !statusTold) {
             statusTold = true;
             connection.commandU64(Request.SET_STATUS, WORKING, List.of());
         }
-        if (queue.kick != null) {
+        if (queue.kick() != null) {
             // What waits in the ring was perhaps kicked for long ago.
-            queue.kick.signal();
+            queue.kick().signal();
         }
     }
 
     void address(BackendQueue queue, boolean logging) throws IOException {
         new Payload.VringAddress(
-                        queue.index,
+                        queue.index(),
                         logging ? Payload.VRING_FLAG_LOG : 0,
-                        BackendMemory.USER_BASE + queue.descriptorAddress,
-                        BackendMemory.USER_BASE + queue.deviceAddress,
-                        BackendMemory.USER_BASE + queue.driverAddress,
-                        logging ? queue.deviceAddress : 0)
+                        BackendMemory.USER_BASE + queue.setup().descriptorAddress(),
+                        BackendMemory.USER_BASE + queue.setup().deviceAddress(),
+                        BackendMemory.USER_BASE + queue.setup().driverAddress(),
+                        logging ? queue.setup().deviceAddress() : 0)
                 .write(connection.payload());
         connection.command(Request.SET_VRING_ADDR, Payload.VRING_ADDRESS_BYTES, List.of());
     }
@@ -167,8 +167,8 @@ final class BackendLink implements AutoCloseable {
     }
 
     void call(BackendQueue queue) throws IOException {
-        descriptor(queue.index, queue.call);
-        connection.command(Request.SET_VRING_CALL, Long.BYTES, files(queue.call));
+        descriptor(queue.index(), queue.call());
+        connection.command(Request.SET_VRING_CALL, Long.BYTES, files(queue.call()));
     }
 
     void error(int index, EventFd error) throws IOException {
@@ -198,13 +198,13 @@ final class BackendLink implements AutoCloseable {
      * @throws IOException where requests took too long; the ring goes on then
      */
     QueueState stop(BackendQueue queue, @Nullable RingIndices indices) throws IOException {
-        int index = queue.index;
+        int index = queue.index();
         if (indices != null) {
             kick(index, silence);
             if (tellsUnderWay && !await(() -> !indices.saysUnderWay())) {
-                kick(index, queue.kick);
-                if (queue.kick != null) {
-                    queue.kick.signal();
+                kick(index, queue.kick());
+                if (queue.kick() != null) {
+                    queue.kick().signal();
                 }
                 throw new IOException(
                         "queue %d has requests under way that are not answered within %d ms; it was not stopped"
@@ -214,14 +214,14 @@ final class BackendLink implements AutoCloseable {
         int usedBefore = indices == null ? 0 : indices.used();
         new Payload.VringState(index, 0).write(connection.payload());
         connection.send(Request.GET_VRING_BASE, 0, Payload.VRING_STATE_BYTES, List.of());
-        descriptor(index, queue.call);
-        connection.sendCommand(Request.SET_VRING_CALL, Long.BYTES, files(queue.call));
+        descriptor(index, queue.call());
+        connection.sendCommand(Request.SET_VRING_CALL, Long.BYTES, files(queue.call()));
         int base = base(index, drainTimeout);
         connection.finishCommand(Request.SET_VRING_CALL);
         QueueState state = indices == null ? packedState(index, base) : splitState(index, base, indices);
-        if (queue.call != null && (indices == null || indices.used() != usedBefore)) {
+        if (queue.call() != null && (indices == null || indices.used() != usedBefore)) {
             // Answers of the last moments were perhaps not signalled.
-            queue.call.signal();
+            queue.call().signal();
         }
         return state;
     }

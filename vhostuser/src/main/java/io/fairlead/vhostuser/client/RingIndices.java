@@ -35,9 +35,9 @@ final class RingIndices {
         boolean eventIndex = Feature.has(features, Feature.EVENT_IDX);
         check(queue, features, memory);
         return new RingIndices(
-                memory.slice(queue.driverAddress, RingLayout.availableBytes(queue.size, eventIndex)),
-                memory.slice(queue.deviceAddress, RingLayout.usedBytes(queue.size, eventIndex)),
-                queue.size,
+                memory.slice(queue.setup().driverAddress(), RingLayout.availableBytes(queue.size(), eventIndex)),
+                memory.slice(queue.setup().deviceAddress(), RingLayout.usedBytes(queue.size(), eventIndex)),
+                queue.size(),
                 eventIndex);
     }
 
@@ -45,19 +45,23 @@ final class RingIndices {
     static void check(BackendQueue queue, long features, GuestMemory memory) throws GuestFaultException {
         boolean packed = Feature.has(features, Feature.RING_PACKED);
         boolean eventIndex = Feature.has(features, Feature.EVENT_IDX);
-        int size = queue.size;
+        int size = queue.size();
         if (!RingLayout.isValidSize(size, packed)) {
             throw new GuestFaultException("a ring of %d entries is not allowed".formatted(size));
         }
-        part(memory, queue.descriptorAddress, RingLayout.descriptorBytes(size), RingLayout.DESCRIPTOR_ALIGNMENT);
         part(
                 memory,
-                queue.driverAddress,
+                queue.setup().descriptorAddress(),
+                RingLayout.descriptorBytes(size),
+                RingLayout.DESCRIPTOR_ALIGNMENT);
+        part(
+                memory,
+                queue.setup().driverAddress(),
                 packed ? RingLayout.EVENT_BYTES : RingLayout.availableBytes(size, eventIndex),
                 packed ? RingLayout.EVENT_ALIGNMENT : RingLayout.AVAILABLE_ALIGNMENT);
         part(
                 memory,
-                queue.deviceAddress,
+                queue.setup().deviceAddress(),
                 packed ? RingLayout.EVENT_BYTES : RingLayout.usedBytes(size, eventIndex),
                 packed ? RingLayout.EVENT_ALIGNMENT : RingLayout.USED_ALIGNMENT);
     }

@@ -1,26 +1,19 @@
 package io.fairlead.vhostuser.client;
 
-import io.fairlead.linux.EventFd;
 import io.fairlead.vdpa.DeviceListener;
 import io.fairlead.vdpa.DeviceStatistics;
 import io.fairlead.vdpa.MemoryTable;
-import io.fairlead.vdpa.QueueSetup;
+import io.fairlead.vdpa.PassThroughDevice;
 import io.fairlead.vdpa.SharedDirtyLog;
-import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoop;
 import io.fairlead.virtio.DeviceStatus;
 import io.fairlead.virtio.Feature;
-import io.fairlead.virtio.InflightRequests;
-import io.fairlead.virtio.QueueState;
-import io.fairlead.virtio.RingLayout;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.EnumSet;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,11 +32,12 @@ import org.jspecify.annotations.Nullable;
  * VhostUserBackendSettings#drainTimeout}). What it answers is checked; one that breaks the protocol is left, and tried
  * again later.
  */
-public final class VhostUserBackend implements VdpaDevice {
+public final class VhostUserBackend extends PassThroughDevice<BackendQueue> {
     private final BackendControl control;
     private final DeviceStatistics statistics;
 
     private VhostUserBackend(BackendControl control) {
+        super(control.name, control, control.queues);
         this.control = control;
         statistics = DeviceStatistics.ofQueues(control.queues.size());
     }
@@ -66,11 +60,6 @@ public final class VhostUserBackend implements VdpaDevice {
     }
 
     // ---- identity ----
-
-    @Override
-    public String name() {
-        return control.name;
-    }
 
     @Override
     public int deviceId() {
@@ -121,22 +110,6 @@ public final class VhostUserBackend implements VdpaDevice {
     @Override
     public long driverFeatures() {
         return control.driverFeatures;
-    }
-
-    @Override
-    public void driverFeatures(long features) {
-        synchronized (control) {
-            requireOpen();
-            long surplus = features & ~deviceFeatures();
-            if (surplus != 0) {
-                throw new IllegalArgumentException("%s does not offer feature bits 0x%x; it offers 0x%x"
-                        .formatted(name(), surplus, deviceFeatures()));
-            }
-            if (features != control.driverFeatures) {
-                control.queues.forEach(queue -> requireNotReady(queue.index));
-                control.driverFeatures = features;
-            }
-        }
     }
 
     @Override
@@ -237,151 +210,9 @@ public final class VhostUserBackend implements VdpaDevice {
     // ---- queues ----
 
     @Override
-    public int queueCount() {
-        return control.queues.size();
-    }
-
-    @Override
     public int maxQueueSize(int queue) {
         control.queues.get(Objects.checkIndex(queue, control.queues.size()));
         return control.settings.maxQueueSize();
-    }
-
-    @Override
-    public void queueSize(int queue, int size) {
-        synchronized (control) {
-            if (size < 1 || size > control.settings.maxQueueSize()) {
-                throw new IllegalArgumentException(
-                        "%s: queue size %d is not in 1..%d".formatted(name(), size, control.settings.maxQueueSize()));
-            }
-            requireNotReady(queue).size = size;
-        }
-    }
-
-    @Override
-    public void queueAddresses(int queue, long descriptorAddress, long driverAddress, long deviceAddress) {
-        synchronized (control) {
-            BackendQueue settled = requireNotReady(queue);
-            settled.descriptorAddress = descriptorAddress;
-            settled.driverAddress = driverAddress;
-            settled.deviceAddress = deviceAddress;
-        }
-    }
-
-    @Override
-    public QueueSetup queueSetup(int queue) {
-        synchronized (control) {
-            return queue(queue).setup();
-        }
-    }
-
-    @Override
-    public void queueState(int queue, QueueState state) {
-        synchronized (control) {
-            requireNotReady(queue).state = state;
-        }
-    }
-
-    @Override
-    public QueueState queueState(int queue) {
-        synchronized (control) {
-            BackendQueue settled = queue(queue);
-            if (settled.ready && !control.suspended) {
-                throw new IllegalStateException("%s: queue %d is running".formatted(name(), queue));
-            }
-            return settled.stateFor(control.packed());
-        }
-    }
-
-    @Override
-    public void queueKick(int queue, @Nullable EventFd kick) throws IOException {
-        synchronized (control) {
-            BackendQueue settled = queue(queue);
-            EventFd old = settled.kick;
-            settled.kick = kick;
-            try {
-                if (settled.running) {
-                    control.tell(link -> link.kick(queue, kick));
-                }
-            } finally {
-                close(old);
-            }
-        }
-    }
-
-    @Override
-    public void queueCall(int queue, @Nullable EventFd call) throws IOException {
-        synchronized (control) {
-            BackendQueue settled = queue(queue);
-            EventFd old = settled.call;
-            settled.call = call;
-            try {
-                if (settled.running) {
-                    control.tell(link -> link.call(settled));
-                }
-            } finally {
-                close(old);
-            }
-        }
-    }
-
-    private static void close(@Nullable EventFd old) {
-        if (old != null) {
-            old.close();
-        }
-    }
-
-    /**
-     * Without effect: a segment cannot be handed to another process, so {@link Capability#INFLIGHT} is not offered. A
-     * daemon that records requests in flight does it in memory that this object keeps.
-     */
-    @Override
-    public void queueInflight(int queue, @Nullable MemorySegment region) {
-        synchronized (control) {
-            requireNotReady(queue);
-        }
-    }
-
-    @Override
-    public boolean queueReady(int queue) {
-        synchronized (control) {
-            return control.queues.get(queue).ready;
-        }
-    }
-
-    @Override
-    public void queueReady(int queue, boolean ready) throws IOException {
-        synchronized (control) {
-            BackendQueue settled = queue(queue);
-            if (settled.ready == ready) {
-                return;
-            }
-            if (ready) {
-                start(settled);
-            } else {
-                control.stop(settled);
-                settled.ready = false;
-            }
-        }
-    }
-
-    private void start(BackendQueue queue) throws IOException {
-        boolean packed = control.packed();
-        if (queue.stateFor(packed) instanceof QueueState.Packed != packed) {
-            throw new IllegalStateException("%s: queue %d has a state that does not fit the negotiated ring layout"
-                    .formatted(name(), queue.index));
-        }
-        if (!RingLayout.isValidSize(queue.size, packed)) {
-            throw new IllegalStateException(
-                    "%s: queue %d cannot have %d entries".formatted(name(), queue.index, queue.size));
-        }
-        queue.ready = true;
-        try {
-            control.start(queue);
-        } catch (IOException | RuntimeException e) {
-            queue.ready = false;
-            throw e;
-        }
     }
 
     @Override
@@ -405,58 +236,57 @@ public final class VhostUserBackend implements VdpaDevice {
         }
     }
 
-    // ---- migration ----
+    // ---- for the base class ----
 
     @Override
-    public void stopMode(StopMode mode) {
-        synchronized (control) {
-            requireOpen();
-            if (mode != StopMode.DRAIN) {
-                throw new UnsupportedOperationException(name() + " cannot freeze");
-            }
-        }
+    protected boolean isClosed() {
+        return control.closed;
     }
 
     @Override
-    public CompletionStage<Void> settled() {
-        return CompletableFuture.completedStage(null);
+    protected boolean isSuspended() {
+        return control.suspended;
     }
 
     @Override
-    public InflightRequests inflightRequests(int queue) {
-        synchronized (control) {
-            requireNotReady(queue);
-            return InflightRequests.none();
+    protected boolean packed() {
+        return control.packed();
+    }
+
+    @Override
+    protected void takeFeatures(long features) {
+        control.driverFeatures = features;
+    }
+
+    @Override
+    protected void tellKick(BackendQueue queue) throws IOException {
+        if (queue.running) {
+            control.tell(link -> link.kick(queue.index(), queue.kick()));
         }
     }
 
     @Override
-    public void carryOver(int queue, InflightRequests requests, CompletionStage<Void> settledElsewhere) {
-        synchronized (control) {
-            requireNotReady(queue);
-            if (!requests.isEmpty()) {
-                throw new UnsupportedOperationException(name() + " cannot take up requests of another device");
-            }
+    protected void tellCall(BackendQueue queue) throws IOException {
+        if (queue.running) {
+            control.tell(link -> link.call(queue));
         }
     }
 
-    private BackendQueue queue(int index) {
-        requireOpen();
-        return control.queues.get(Objects.checkIndex(index, control.queues.size()));
+    @Override
+    protected void start(BackendQueue queue) throws IOException {
+        queue.ready(true);
+        try {
+            control.start(queue);
+        } catch (IOException | RuntimeException e) {
+            queue.ready(false);
+            throw e;
+        }
     }
 
-    private BackendQueue requireNotReady(int index) {
-        BackendQueue queue = queue(index);
-        if (queue.ready) {
-            throw new IllegalStateException("%s: queue %d is ready".formatted(name(), index));
-        }
-        return queue;
-    }
-
-    private void requireOpen() {
-        if (control.closed) {
-            throw new IllegalStateException(name() + " is closed");
-        }
+    @Override
+    protected void stop(BackendQueue queue) throws IOException {
+        control.stop(queue);
+        queue.ready(false);
     }
 
     @Override

@@ -12,7 +12,7 @@ import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /** A VDUSE device of this host's kernel, by its device file. */
-final class DeviceFile implements KernelEnd {
+final class VduseFile implements KernelEnd {
     private final Fd fd;
     private final MemorySegment message = Arena.ofAuto().allocate(VduseRequest.BYTES, Long.BYTES);
 
@@ -22,7 +22,7 @@ final class DeviceFile implements KernelEnd {
     private final long indicesAddress;
 
     /** @param fd owned from now on */
-    DeviceFile(Fd fd, int queueCount) {
+    VduseFile(Fd fd, int queueCount) {
         this.fd = fd;
         indices = Arena.ofAuto().allocate(JAVA_INT, queueCount);
         for (int queue = 0; queue < queueCount; queue++) {
