@@ -92,6 +92,7 @@ public final class Vhost {
     /** Type of {@code struct vhost_msg_v2}. */
     public static final int VHOST_IOTLB_MSG_V2 = 2;
 
+    public static final int VHOST_ACCESS_RO = 1;
     public static final int VHOST_ACCESS_RW = 3;
     public static final int VHOST_IOTLB_UPDATE = 2;
     public static final int VHOST_IOTLB_INVALIDATE = 3;

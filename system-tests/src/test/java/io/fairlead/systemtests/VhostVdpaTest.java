@@ -1,11 +1,14 @@
 package io.fairlead.systemtests;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.fairlead.systemtests.kernel.KernelDeviceExercise;
 import io.fairlead.testbed.L1Host;
 import io.fairlead.testbed.L1Kernel;
 import io.fairlead.testbed.L1Spec;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -25,6 +28,17 @@ class VhostVdpaTest {
             modprobe -a vhost_vdpa vdpa_sim_blk vdpa_sim_net
             vdpa dev add name simblk mgmtdev vdpasim_blk
             vdpa dev add name simnet mgmtdev vdpasim_net
+            """;
+
+    private static final String CREATE_PAIRS = """
+            set -e
+            modprobe -a vhost_vdpa vp_vdpa
+            card=/sys/bus/pci/devices/0000:00:10.0
+            [ ! -e $card/driver ] || echo 0000:00:10.0 >$card/driver/unbind
+            echo 1 >$card/enable
+            exercise negotiate $card/resource4
+            fairlead mgmtdev bind 0000:00:10.0
+            fairlead dev add name card0 mgmtdev pci/0000:00:10.0
             """;
 
     @RegisterExtension
@@ -47,6 +61,29 @@ class VhostVdpaTest {
             // Which waits until the file is closed.
             assertThat(host.run("exercise removal /dev/vhost-vdpa-0 vdpa dev del simblk", PATIENCE))
                     .contains("REMOVED /dev/vhost-vdpa-0 is gone");
+            assertThat(host.run("dmesg | grep -E 'BUG:|Oops|DMAR.*fault' || true", PATIENCE))
+                    .isEmpty();
+        }
+    }
+
+    /** A card of the outer QEMU's, at a TAP interface of its own, which QEMU makes where it may. */
+    @ParameterizedTest
+    @EnumSource
+    void aCardHasSeveralPairsOfQueues(L1Kernel kernel) throws Exception {
+        assumeTrue(Files.isWritable(Path.of("/dev/net/tun")), "TAP interfaces cannot be made here");
+        L1Spec spec = L1Spec.of(kernel)
+                .name("vhost-vdpa-pairs-" + kernel)
+                .iommu()
+                .arguments("-netdev", "tap,id=pairs,queues=2,script=no,downscript=no,vhost=off")
+                .vdpaParent("virtio-net-pci,netdev=pairs,mq=on,vectors=6,romfile=,addr=0x10");
+        try (L1Host host = L1.own(spec, kernel)) {
+            L1Lab.writeProgram(host, "exercise", KernelDeviceExercise.class.getName());
+            String _ = host.run(CREATE_PAIRS, PATIENCE);
+            String seen = host.run("ulimit -l unlimited; exercise pairs /dev/vhost-vdpa-0", PATIENCE);
+            Lab.report("%s", seen);
+            assertThat(seen)
+                    .contains("vhost-vdpa-0: frames sent by two pairs")
+                    .contains("vhost-vdpa-0: managed: frames sent by a pair that was started later");
             assertThat(host.run("dmesg | grep -E 'BUG:|Oops|DMAR.*fault' || true", PATIENCE))
                     .isEmpty();
         }

@@ -8,8 +8,11 @@ import io.fairlead.virtio.DeviceStatus;
 import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.GuestFaultException;
 import io.fairlead.virtio.GuestMemory;
+import io.fairlead.virtio.NetConfig;
 import io.fairlead.virtio.QueueState;
 import java.io.IOException;
+import java.time.Duration;
+import java.util.BitSet;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -21,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class OpenDevice implements AutoCloseable {
     private static final int ADDRESS_SPACE = 0;
+    private static final Duration CONTROL_PATIENCE = Duration.ofSeconds(10);
     private static final int BEGUN = DeviceStatus.ACKNOWLEDGE | DeviceStatus.DRIVER;
 
     private final String peer;
@@ -29,6 +33,9 @@ final class OpenDevice implements AutoCloseable {
     private final GuestMappings mappings;
     private final DeviceWatch.Watched watched;
     private @Nullable EulerLog log;
+
+    /** There once the driver took several pairs of queues. */
+    private @Nullable ControlQueue control;
 
     /** What it was told of its features, without VHOST_F_LOG_ALL. */
     private long features;
@@ -62,6 +69,9 @@ final class OpenDevice implements AutoCloseable {
 
     /** Maps the guest's memory, as far as it differs from what is mapped. */
     void memory(MemoryTable table) throws IOException {
+        if (control != null) {
+            ControlQueue.requireFree(peer, offer, table);
+        }
         mappings.replace(table);
     }
 
@@ -77,7 +87,7 @@ final class OpenDevice implements AutoCloseable {
             return;
         }
         begin();
-        features = driverFeatures | offer.ownFeatures();
+        features = driverFeatures | offer.ownFeatures(driverFeatures);
         try {
             link.features(features);
             write(BEGUN | DeviceStatus.FEATURES_OK);
@@ -125,8 +135,11 @@ final class OpenDevice implements AutoCloseable {
 
     private void goLive(List<VhostVdpaQueue> ready, MemoryTable table) throws IOException {
         mappings.replace(table);
+        ControlQueue ofPairs = control(table);
         for (int group = 0; offer.addressSpaceCount() > 1 && group < offer.groupCount(); group++) {
-            link.groupAddressSpace(group, ADDRESS_SPACE);
+            boolean controls =
+                    ofPairs != null && offer.groups().get(offer.controlQueue()).orElse(-1) == group;
+            link.groupAddressSpace(group, controls ? offer.controlAddressSpace() : ADDRESS_SPACE);
         }
         link.configCall(watched.config());
         for (VhostVdpaQueue queue : ready) {
@@ -135,6 +148,9 @@ final class OpenDevice implements AutoCloseable {
         for (VhostVdpaQueue queue : ready) {
             link.enable(queue.index(), true);
         }
+        if (ofPairs != null) {
+            ofPairs.setUp(features);
+        }
         write(written | DeviceStatus.DRIVER_OK);
         int now = link.status();
         if (!DeviceStatus.has(now, DeviceStatus.DRIVER_OK) || DeviceStatus.has(now, DeviceStatus.DEVICE_NEEDS_RESET)) {
@@ -142,11 +158,40 @@ final class OpenDevice implements AutoCloseable {
                     "%s: the device does not go live: its status is %s".formatted(peer, DeviceStatus.describe(now)));
         }
         live = true;
+        if (ofPairs != null) {
+            ofPairs.begin();
+            int pairs = pairs(ready);
+            // After a reset it is one.
+            if (pairs > 1) {
+                ofPairs.queuePairs(pairs);
+            }
+        }
         for (VhostVdpaQueue queue : ready) {
             queue.running = true;
             link.kick(queue.index(), queue.kick());
             wake(queue);
         }
+    }
+
+    /** What tells the device how many pairs of queues run; null where it has one. */
+    private @Nullable ControlQueue control(MemoryTable table) throws IOException {
+        if (!Feature.has(features, NetConfig.F_CTRL_VQ)) {
+            return null;
+        }
+        ControlQueue.requireFree(peer, offer, table);
+        ControlQueue known = control;
+        if (known == null) {
+            known = new ControlQueue(peer, link, offer, CONTROL_PATIENCE);
+            control = known;
+        }
+        return known;
+    }
+
+    /** Pairs that run whole, from the first on. */
+    private static int pairs(List<VhostVdpaQueue> ready) {
+        BitSet indices = new BitSet();
+        ready.forEach(queue -> indices.set(queue.index()));
+        return indices.nextClearBit(0) / 2;
     }
 
     private void setUp(VhostVdpaQueue queue, EventFd error) throws IOException {
@@ -188,6 +233,9 @@ final class OpenDevice implements AutoCloseable {
         live = false;
         if (!offer.keepsMappings()) {
             mappings.clear();
+            if (control != null) {
+                control.unmap();
+            }
         }
     }
 
@@ -272,6 +320,10 @@ final class OpenDevice implements AutoCloseable {
         watched.close();
         link.close();
         mappings.forget();
+        if (control != null) {
+            control.close();
+            control = null;
+        }
         if (log != null) {
             log.close();
             log = null;

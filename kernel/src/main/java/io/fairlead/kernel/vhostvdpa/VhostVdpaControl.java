@@ -8,8 +8,10 @@ import io.fairlead.virtio.DeviceId;
 import io.fairlead.virtio.DeviceStatus;
 import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.GuestFaultException;
+import io.fairlead.virtio.NetConfig;
 import io.fairlead.virtio.QueueState;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
@@ -64,8 +66,8 @@ final class VhostVdpaControl {
         VhostVdpaLink first = new VhostVdpaLink(opener.open(settings.path()), settings.path());
         try {
             offer = VhostVdpaOffer.discover(first);
-            config = offer.config(first);
             queues = queues(settings, offer);
+            config = config(first);
             take(first, offer);
         } catch (IOException | RuntimeException e) {
             first.close();
@@ -82,17 +84,49 @@ final class VhostVdpaControl {
                             offer.deviceId(),
                             DeviceId.name(settings.deviceId())));
         }
-        int has = offer.driverQueueCount();
-        int count = settings.queueCount() == 0 ? has : settings.queueCount();
-        if (count > has) {
-            throw new IllegalArgumentException("queues: %s has %d queues for a driver, not %d"
-                    .formatted(settings.path(), has, settings.queueCount()));
-        }
+        int count = queueCount(settings, offer);
         int max = settings.maxQueueSize() == 0 ? Integer.MAX_VALUE : settings.maxQueueSize();
         return IntStream.range(0, count)
                 .mapToObj(index -> new VhostVdpaQueue(
                         index, Math.min(max, offer.queueSizes().get(index))))
                 .toList();
+    }
+
+    private static int queueCount(VhostVdpaSettings settings, VhostVdpaOffer offer) {
+        int has = offer.driverQueueCount();
+        boolean paired = offer.deviceId() == DeviceId.NET;
+        if (settings.queueCount() == 0) {
+            return paired ? Math.min(2, has) : has;
+        }
+        if (settings.queueCount() > has) {
+            throw new IllegalArgumentException("queues: %s has %d queues for a driver, not %d%s"
+                    .formatted(
+                            settings.path(),
+                            has,
+                            settings.queueCount(),
+                            paired && offer.queuePairs() == 1
+                                    ? ": more than one pair needs a device with VIRTIO_NET_F_MQ and a control queue"
+                                    : ""));
+        }
+        if (paired && settings.queueCount() > 2 && settings.queueCount() % 2 != 0) {
+            throw new IllegalArgumentException("queues: %d are no pairs of a network device; give it an even number"
+                    .formatted(settings.queueCount()));
+        }
+        return settings.queueCount();
+    }
+
+    /** What a driver is offered. */
+    long offeredFeatures() {
+        return offer.driverFeatures(queues.size()) & settings.features();
+    }
+
+    /** Reads the configuration space as a driver of the queues in use has to see it. */
+    byte[] config(VhostVdpaLink source) throws IOException {
+        byte[] bytes = offer.config(source);
+        if (offer.queuePairs() > 1 && queues.size() > 2) {
+            NetConfig.MAX_VIRTQUEUE_PAIRS.write(MemorySegment.ofArray(bytes), queues.size() / 2);
+        }
+        return bytes;
     }
 
     /** The device and its file, for messages. */
@@ -268,7 +302,7 @@ final class VhostVdpaControl {
                 throw new IOException("%s came back as another: %s, not %s".formatted(peer(), found, offer));
             }
             take(next, found);
-            config = found.config(next);
+            config = config(next);
         } catch (IOException | RuntimeException e) {
             next.close();
             throw e;
@@ -394,7 +428,7 @@ final class VhostVdpaControl {
     }
 
     private boolean agrees() throws IOException {
-        if (!Feature.has(driverFeatures, Feature.VERSION_1) && Feature.has(offer.driverFeatures(), Feature.VERSION_1)) {
+        if (!Feature.has(driverFeatures, Feature.VERSION_1) && Feature.has(offeredFeatures(), Feature.VERSION_1)) {
             // A front-end that says FEATURES_OK before it has told the features; what comes then is judged at the
             // start.
             return true;

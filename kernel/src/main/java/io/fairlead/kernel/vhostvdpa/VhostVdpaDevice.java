@@ -21,8 +21,8 @@ import org.jspecify.annotations.Nullable;
  * outside of control calls no thread of ours runs for it, and its {@link #statistics} stay at zero.
  *
  * <p>The guest's memory is mapped at the guest's own addresses, so the driver needs no IOMMU and is not offered
- * ACCESS_PLATFORM, which the device is always given. Of a network device the driver sees one pair of queues, and no control
- * queue.
+ * ACCESS_PLATFORM, which the device is always given. Of a network device the driver sees pairs of queues, and no control
+ * queue: where there are several pairs, Fairlead drives that itself, and says by it how many are ready.
  *
  * <p>What it can do is found when it is opened. One that suspends and tells where its queues stand is stopped and started
  * as a front-end wants. One that does neither (vp_vdpa) starts its queues together and at their beginning, and is stopped by
@@ -97,7 +97,7 @@ public final class VhostVdpaDevice extends PassThroughDevice<VhostVdpaQueue> {
 
     @Override
     public long deviceFeatures() {
-        return control.offer.driverFeatures() & control.settings.features();
+        return control.offeredFeatures();
     }
 
     @Override
@@ -148,7 +148,7 @@ public final class VhostVdpaDevice extends PassThroughDevice<VhostVdpaQueue> {
         synchronized (control) {
             requireOpen();
             Objects.checkFromIndexSize(offset, target.byteSize(), configByteCount());
-            control.tell(device -> control.config = control.offer.config(device.link()));
+            control.tell(device -> control.config = control.config(device.link()));
             MemorySegment.copy(MemorySegment.ofArray(control.config), offset, target, 0, target.byteSize());
         }
     }

@@ -268,13 +268,24 @@ final class VhostVdpaLink implements AutoCloseable {
     /** One message to the IOTLB, {@code VHOST_IOTLB_*}. The kernel answers nearly every failure with EFAULT. */
     synchronized void iotlb(int type, int addressSpace, long iova, long byteCount, long userAddress)
             throws LinuxException {
+        int access = type == Vhost.VHOST_IOTLB_UPDATE ? Vhost.VHOST_ACCESS_RW : 0;
+        iotlb(type, addressSpace, iova, byteCount, userAddress, access);
+    }
+
+    /** @param access {@code VHOST_ACCESS_*}: what the device may do there */
+    synchronized void map(int addressSpace, long iova, long byteCount, long userAddress, int access)
+            throws LinuxException {
+        iotlb(Vhost.VHOST_IOTLB_UPDATE, addressSpace, iova, byteCount, userAddress, access);
+    }
+
+    private void iotlb(int type, int addressSpace, long iova, long byteCount, long userAddress, int access)
+            throws LinuxException {
         cleared().set(JAVA_INT, 0, Vhost.VHOST_IOTLB_MSG_V2);
         scratch.set(JAVA_INT, Vhost.MSG_V2_ASID, addressSpace);
         scratch.set(JAVA_LONG, Vhost.MSG_V2_IOVA, iova);
         scratch.set(JAVA_LONG, Vhost.MSG_V2_BYTES, byteCount);
         scratch.set(JAVA_LONG, Vhost.MSG_V2_UADDR, userAddress);
-        scratch.set(
-                JAVA_BYTE, Vhost.MSG_V2_PERM, (byte) (type == Vhost.VHOST_IOTLB_UPDATE ? Vhost.VHOST_ACCESS_RW : 0));
+        scratch.set(JAVA_BYTE, Vhost.MSG_V2_PERM, (byte) access);
         scratch.set(JAVA_BYTE, Vhost.MSG_V2_TYPE, (byte) type);
         long written = calls.write(scratch.asSlice(0, Vhost.MSG_V2_SIZE));
         if (written < 0) {

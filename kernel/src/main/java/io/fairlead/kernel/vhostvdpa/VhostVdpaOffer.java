@@ -28,6 +28,8 @@ import java.util.stream.IntStream;
  * @param tellsStates whether it tells where its queues stand, and starts where they stood
  * @param deviceBufferByteCount bytes of the device's own state in openEuler's interface; empty elsewhere
  * @param byteLog whether that interface's log has a byte for each page
+ * @param queuePairs of a network device that can have several, with a control queue behind them by which their number in
+ *     use is said: how many it has; else 1
  */
 public record VhostVdpaOffer(
         int deviceId,
@@ -43,7 +45,8 @@ public record VhostVdpaOffer(
         long lastAddress,
         boolean tellsStates,
         OptionalInt deviceBufferByteCount,
-        boolean byteLog) {
+        boolean byteLog,
+        int queuePairs) {
     /** A queue's index is 16 bits; nobody has so many. */
     private static final int MAX_QUEUES = 1024;
 
@@ -73,7 +76,7 @@ public record VhostVdpaOffer(
             | Feature.ADMIN_VQ
             | Feature.SUSPEND;
 
-    /** Control queues are the front-end's: what is set by them does not come here. */
+    /** Control queues are the front-end's: what is set by them does not come here, but for how many pairs run. */
     private static final long NET_CONTROL = NetConfig.F_CTRL_VQ
             | NetConfig.F_CTRL_RX
             | NetConfig.F_CTRL_RX_EXTRA
@@ -136,7 +139,21 @@ public record VhostVdpaOffer(
                 range[1],
                 link.tellsBase(),
                 buffer,
-                byteLog);
+                byteLog,
+                queuePairs(link, deviceId, features, count));
+    }
+
+    /** Pairs of queues; 1 where there is no control queue behind them. */
+    private static int queuePairs(VhostVdpaLink link, int deviceId, long features, int queueCount) throws IOException {
+        if (deviceId != DeviceId.NET
+                || !Feature.has(features, NetConfig.F_MQ)
+                || !Feature.has(features, NetConfig.F_CTRL_VQ)) {
+            return 1;
+        }
+        MemorySegment config = MemorySegment.ofArray(new byte[NetConfig.MAX_VIRTQUEUE_PAIRS.end()]);
+        link.readConfig(0, config);
+        int pairs = (int) NetConfig.MAX_VIRTQUEUE_PAIRS.read(config);
+        return pairs >= 1 && 2 * pairs < queueCount ? pairs : 1;
     }
 
     private static int queueCount(VhostVdpaLink link, int deviceId) throws IOException {
@@ -163,19 +180,54 @@ public record VhostVdpaOffer(
         return fields.isEmpty() ? MAX_CONFIG_BYTES : (fields.getLast().end() + 3) & -4;
     }
 
-    /** The feature bits that a driver may take. */
-    long driverFeatures() {
-        return features & ~NOT_FOR_DRIVERS & ~(deviceId == DeviceId.NET ? NET_CONTROL : 0);
+    /**
+     * The feature bits that a driver may take.
+     *
+     * @param queueCount how many of the queues are used
+     */
+    long driverFeatures(int queueCount) {
+        long all = features & ~NOT_FOR_DRIVERS;
+        if (deviceId != DeviceId.NET) {
+            return all;
+        }
+        boolean several = queueCount > 2;
+        // See ControlQueue for why it is not packed beside the guest's memory.
+        long packed = several && controlAddressSpace() == 0 ? Feature.RING_PACKED : 0;
+        return all & ~packed & ~(several ? NET_CONTROL & ~NetConfig.F_MQ : NET_CONTROL);
     }
 
-    /** What the device has to be told besides the driver's features. */
-    long ownFeatures() {
-        return features & Feature.ACCESS_PLATFORM;
+    /**
+     * What the device has to be told besides the driver's features.
+     *
+     * @param driverFeatures what the driver took
+     */
+    long ownFeatures(long driverFeatures) {
+        long control = Feature.has(driverFeatures, NetConfig.F_MQ) && queuePairs > 1 ? NetConfig.F_CTRL_VQ : 0;
+        return features & (Feature.ACCESS_PLATFORM | control);
     }
 
-    /** Queues that a driver sees: of network devices one pair, since more of them need the device's control queue. */
+    /** Queues that a driver can have. The control queue of network devices is not for drivers. */
     int driverQueueCount() {
-        return deviceId == DeviceId.NET ? Math.min(2, queueSizes.size()) : queueSizes.size();
+        return deviceId == DeviceId.NET ? Math.min(2 * queuePairs, queueSizes.size()) : queueSizes.size();
+    }
+
+    /** The index of the control queue, where there is one with {@link #queuePairs} above 1 (virtio 1.4, 5.1.2). */
+    int controlQueue() {
+        return 2 * queuePairs;
+    }
+
+    /** The address space of the control queue: 0, as of all others, or one of its own where its group can have one. */
+    int controlAddressSpace() {
+        if (queuePairs == 1 || addressSpaceCount < 2) {
+            return 0;
+        }
+        OptionalInt own = groups.get(controlQueue());
+        boolean alone = own.isPresent()
+                && own.getAsInt() < groupCount
+                && IntStream.range(0, controlQueue())
+                        .noneMatch(queue -> groups.get(queue).equals(own)
+                                || descriptorGroups.get(queue).equals(own));
+        return alone ? 1 : 0;
     }
 
     private boolean has(int backendFeature) {
@@ -212,6 +264,7 @@ public record VhostVdpaOffer(
                 || other.configByteCount != configByteCount
                 || other.tellsStates != tellsStates
                 || other.suspends() != suspends()
+                || other.queuePairs != queuePairs
                 || other.queueSizes.size() < queueSizes.size()) {
             return false;
         }

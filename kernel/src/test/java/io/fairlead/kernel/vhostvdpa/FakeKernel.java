@@ -11,6 +11,7 @@ import io.fairlead.linux.FileIo;
 import io.fairlead.linux.Vhost;
 import io.fairlead.virtio.DeviceStatus;
 import io.fairlead.virtio.Feature;
+import io.fairlead.virtio.NetConfig;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
@@ -19,9 +20,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 
 /** The rules of drivers/vhost/vdpa.c as they matter to whoever speaks to it; no rings are served. */
 final class FakeKernel implements VhostCalls {
@@ -48,6 +53,29 @@ final class FakeKernel implements VhostCalls {
     int refusals = 1;
 
     private int failures;
+
+    /** The group of each queue; empty where the device has no groups. */
+    List<Integer> groups = List.of();
+
+    int addressSpaces = 1;
+    final Map<Integer, Integer> groupAddressSpaces = new TreeMap<>();
+
+    /** The first bytes of the configuration space; the others count up. */
+    byte[] config = {};
+
+    /** Which queue is a control queue, and what it answers; -1 for none. */
+    int controlQueue = -1;
+
+    FakeControlQueue.Answer controlAnswer = command -> 0;
+    private FakeControlQueue control;
+
+    /** Commands of the control queue, in hexadecimal. */
+    final List<String> commands = new CopyOnWriteArrayList<>();
+
+    /** One page or more for a device. */
+    private record Mapped(long byteCount, long user, int access) {}
+
+    private final Map<Integer, ConcurrentSkipListMap<Long, Mapped>> spaces = new ConcurrentHashMap<>();
 
     int deviceBufferBytes = -1;
 
@@ -105,12 +133,25 @@ final class FakeKernel implements VhostCalls {
             at.set(JAVA_INT, 0, configSize);
         } else if (request == Vhost.VHOST_VDPA_GET_CONFIG) {
             for (int i = 8; i < 8 + at.get(JAVA_INT, 4); i++) {
-                at.set(JAVA_BYTE, i, (byte) (at.get(JAVA_INT, 0) + i - 8));
+                int offset = at.get(JAVA_INT, 0) + i - 8;
+                at.set(JAVA_BYTE, i, offset < config.length ? config[offset] : (byte) offset);
             }
         } else if (request == Vhost.VHOST_VDPA_GET_VRING_NUM) {
             at.set(JAVA_SHORT, 0, (short) 256);
         } else if (request == Vhost.VHOST_VDPA_GET_VQS_COUNT) {
             at.set(JAVA_INT, 0, queueCount);
+        } else if (request == Vhost.VHOST_VDPA_GET_GROUP_NUM && !groups.isEmpty()) {
+            at.set(
+                    JAVA_INT,
+                    0,
+                    1 + groups.stream().mapToInt(group -> group).max().orElse(0));
+        } else if (request == Vhost.VHOST_VDPA_GET_AS_NUM && !groups.isEmpty()) {
+            at.set(JAVA_INT, 0, addressSpaces);
+        } else if (request == Vhost.VHOST_VDPA_SET_GROUP_ASID && !groups.isEmpty()) {
+            if (DeviceStatus.has(status, DeviceStatus.DRIVER_OK)) {
+                return -Errno.EBUSY;
+            }
+            groupAddressSpaces.put(at.get(JAVA_INT, 0), at.get(JAVA_INT, 4));
         } else if (request == Vhost.VHOST_VDPA_GET_IOVA_RANGE) {
             at.set(JAVA_LONG, 0, firstAddress);
             at.set(JAVA_LONG, 8, lastAddress);
@@ -171,12 +212,63 @@ final class FakeKernel implements VhostCalls {
             at.set(JAVA_INT, 4, bases[queue]);
         } else if (request == Vhost.VHOST_VDPA_SET_VRING_ENABLE) {
             enabled[queue] = number == 1;
+        } else if (request == Vhost.VHOST_VDPA_GET_VRING_GROUP && !groups.isEmpty()) {
+            at.set(JAVA_INT, 4, groups.get(queue));
         } else if (request == Vhost.VHOST_SET_VRING_KICK) {
-            log.add("kick %d %s".formatted(queue, live ? "live" : "early"));
+            if (queue == controlQueue) {
+                serveControl(live);
+            } else {
+                log.add("kick %d %s".formatted(queue, live ? "live" : "early"));
+            }
         } else if (request != Vhost.VHOST_SET_VRING_CALL && request != Vhost.VHOST_SET_VRING_ERR) {
             return -Errno.ENOTTY;
         }
         return 0;
+    }
+
+    private void serveControl(boolean live) {
+        if (!live || !enabled[controlQueue] || (driverFeatures & NetConfig.F_CTRL_VQ) == 0) {
+            throw new AssertionError("the control queue is not set up");
+        }
+        int space = groups.isEmpty() ? 0 : groupAddressSpaces.getOrDefault(groups.get(controlQueue), 0);
+        endControl();
+        control = new FakeControlQueue(
+                sizes[controlQueue],
+                addresses.get(controlQueue),
+                command -> {
+                    commands.add(HexFormat.of().formatHex(command));
+                    return controlAnswer.to(command);
+                },
+                address -> translate(space, address, Vhost.VHOST_ACCESS_RO),
+                address -> translate(space, address, Vhost.VHOST_ACCESS_RW));
+    }
+
+    private void endControl() {
+        if (control != null) {
+            control.close();
+            control = null;
+        }
+    }
+
+    private long translate(int space, long address, int access) {
+        Map.Entry<Long, Mapped> found =
+                spaces.getOrDefault(space, new ConcurrentSkipListMap<>()).floorEntry(address);
+        if (found == null || address >= found.getKey() + found.getValue().byteCount()) {
+            throw new AssertionError("the device sees nothing at 0x%x of space %d".formatted(address, space));
+        }
+        if ((access & ~found.getValue().access()) != 0) {
+            throw new AssertionError("the device may not write at 0x%x".formatted(address));
+        }
+        return found.getValue().user() + address - found.getKey();
+    }
+
+    /** What the device may do at an address of an address space; 0 for nothing. */
+    int access(int space, long address) {
+        Map.Entry<Long, Mapped> found =
+                spaces.getOrDefault(space, new ConcurrentSkipListMap<>()).floorEntry(address);
+        return found == null || address >= found.getKey() + found.getValue().byteCount()
+                ? 0
+                : found.getValue().access();
     }
 
     private int setFeatures(long wanted) {
@@ -203,6 +295,7 @@ final class FakeKernel implements VhostCalls {
             throw new AssertionError("started with memory that a reset took from it");
         }
         if (wanted == 0) {
+            endControl();
             if (ran && updates > 0 && mapped.isEmpty()) {
                 throw new AssertionError("its memory was taken away while it ran");
             }
@@ -261,11 +354,15 @@ final class FakeKernel implements VhostCalls {
             }
             case Vhost.VHOST_IOTLB_BATCH_END -> inBatch = false;
             case Vhost.VHOST_IOTLB_INVALIDATE -> {
-                mapped.subMap(iova, iova + byteCount).clear();
+                space(message).subMap(iova, iova + byteCount).clear();
+                if (message.get(JAVA_INT, Vhost.MSG_V2_ASID) == 0) {
+                    mapped.subMap(iova, iova + byteCount).clear();
+                }
                 lostMemory = lostMemory && !mapped.isEmpty();
             }
             case Vhost.VHOST_IOTLB_UPDATE -> {
-                if (!inBatch || byteCount == 0 || overlaps(iova, byteCount)) {
+                boolean ofGuest = message.get(JAVA_INT, Vhost.MSG_V2_ASID) == 0;
+                if (!inBatch || byteCount == 0 || (ofGuest && overlaps(iova, byteCount))) {
                     return -Errno.EFAULT;
                 }
                 if (failingUpdate > 0 && --failingUpdate == 0) {
@@ -275,18 +372,26 @@ final class FakeKernel implements VhostCalls {
                     failures--;
                     return -Errno.EFAULT;
                 }
-                if (message.get(JAVA_BYTE, Vhost.MSG_V2_PERM) != Vhost.VHOST_ACCESS_RW
-                        || message.get(JAVA_LONG, Vhost.MSG_V2_UADDR) == 0) {
+                int access = message.get(JAVA_BYTE, Vhost.MSG_V2_PERM);
+                long user = message.get(JAVA_LONG, Vhost.MSG_V2_UADDR);
+                if ((access != Vhost.VHOST_ACCESS_RW && access != Vhost.VHOST_ACCESS_RO) || user == 0) {
                     return -Errno.EFAULT;
                 }
                 updates++;
-                mapped.put(iova, byteCount);
+                space(message).put(iova, new Mapped(byteCount, user, access));
+                if (ofGuest) {
+                    mapped.put(iova, byteCount);
+                }
             }
             default -> {
                 return -Errno.EFAULT;
             }
         }
         return Vhost.MSG_V2_SIZE;
+    }
+
+    private ConcurrentSkipListMap<Long, Mapped> space(MemorySegment message) {
+        return spaces.computeIfAbsent(message.get(JAVA_INT, Vhost.MSG_V2_ASID), _ -> new ConcurrentSkipListMap<>());
     }
 
     private boolean overlaps(long iova, long byteCount) {
@@ -296,6 +401,7 @@ final class FakeKernel implements VhostCalls {
 
     @Override
     public void close() {
+        endControl();
         closed = true;
     }
 }

@@ -62,17 +62,22 @@ final class DriverInL1 implements AutoCloseable {
             throw new IOException("the device refuses features 0x%x".formatted(features));
         }
         for (int i = 0; i < queueCount; i++) {
-            long offset = (long) i * RING_BYTES;
-            MemorySegment memory = region.segment().asSlice(offset, RING_BYTES);
-            memory.fill((byte) 0);
-            int size = Math.min(QUEUE_SIZE, device.maxQueueSize(i));
-            rings[i] = DriverRings.lay(memory, BASE + offset, size, features, 0);
-            queues[i] = DriverQueue.create(rings[i]);
-            connect(i);
-            device.queueState(i, QueueState.initial(rings[i].packed()));
-            device.queueReady(i, true);
+            startQueue(i, features);
         }
         device.status(STATUS_LIVE);
+    }
+
+    /** Starts a queue at its beginning, others may run. */
+    void startQueue(int i, long features) throws IOException {
+        long offset = (long) i * RING_BYTES;
+        MemorySegment memory = region.segment().asSlice(offset, RING_BYTES);
+        memory.fill((byte) 0);
+        int size = Math.min(QUEUE_SIZE, device.maxQueueSize(i));
+        rings[i] = DriverRings.lay(memory, BASE + offset, size, features, 0);
+        queues[i] = DriverQueue.create(rings[i]);
+        connect(i);
+        device.queueState(i, QueueState.initial(rings[i].packed()));
+        device.queueReady(i, true);
     }
 
     private void connect(int i) throws IOException {

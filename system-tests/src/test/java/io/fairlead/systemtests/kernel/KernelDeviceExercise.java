@@ -3,8 +3,10 @@ package io.fairlead.systemtests.kernel;
 import io.fairlead.kernel.vhostvdpa.VhostVdpaDevice;
 import io.fairlead.kernel.vhostvdpa.VhostVdpaManagement;
 import io.fairlead.kernel.vhostvdpa.VhostVdpaSettings;
+import io.fairlead.linux.FileIo;
 import io.fairlead.linux.Self;
 import io.fairlead.vdpa.DeviceListener;
+import io.fairlead.vdpa.MemoryRegion;
 import io.fairlead.vdpa.SharedDirtyLog;
 import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.VdpaDevice.Capability;
@@ -26,6 +28,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.stream.Stream;
 
@@ -39,12 +42,20 @@ public final class KernelDeviceExercise {
 
     private KernelDeviceExercise() {}
 
-    /** @param arguments {@code all}, or {@code removal FILE COMMAND...} */
+    /** @param arguments {@code all}, {@code negotiate FILE}, {@code pairs FILE}, or {@code removal FILE COMMAND...} */
     public static void main(String[] arguments) throws Exception {
         try (VhostVdpaManagement kernel = new VhostVdpaManagement("kernel");
                 EventLoopGroup loops = new EventLoopGroup(1)) {
             if (arguments[0].equals("removal")) {
                 removal(kernel, Path.of(arguments[1]), Arrays.asList(arguments).subList(2, arguments.length));
+                return;
+            }
+            if (arguments[0].equals("pairs")) {
+                pairs(kernel, loops, Path.of(arguments[1]));
+                return;
+            }
+            if (arguments[0].equals("negotiate")) {
+                negotiate(Path.of(arguments[1]));
                 return;
             }
             List<Path> files;
@@ -209,6 +220,56 @@ public final class KernelDeviceExercise {
             }
             device.reset();
         }
+    }
+
+    /**
+     * Takes MQ in the common configuration of a card of QEMU's that no driver has: QEMU 10 tells as many queues as were
+     * negotiated last, and vp_vdpa asks once.
+     *
+     * @param bar the file of the card's window
+     */
+    private static void negotiate(Path bar) throws IOException {
+        int featureSelect = 0x08;
+        int feature = 0x0c;
+        MemoryRegion window = MemoryRegion.map(FileIo.open(bar, FileIo.O_RDWR, 0), 0, 0, 0, BLOCK);
+        MemorySegment common = window.segment();
+        common.set(ValueLayout.JAVA_INT, featureSelect, 1);
+        common.set(ValueLayout.JAVA_INT, feature, (int) (Feature.VERSION_1 >>> 32));
+        common.set(ValueLayout.JAVA_INT, featureSelect, 0);
+        common.set(ValueLayout.JAVA_INT, feature, (int) (NetConfig.F_MQ | NetConfig.F_CTRL_VQ));
+        window.release();
+    }
+
+    /** Of a network card two pairs of queues; the second comes when the first has been used, as with a guest. */
+    private static void pairs(VhostVdpaManagement kernel, EventLoopGroup loops, Path file) throws Exception {
+        VhostVdpaSettings two = new VhostVdpaSettings(file, DeviceId.NET, 4, 0, Map.of(), true, -1);
+        try (VhostVdpaDevice device = kernel.open("bare", two);
+                DriverInL1 driver = new DriverInL1(device)) {
+            say(file, "offers %s".formatted(device.offer()));
+            driver.start(device.deviceFeatures() & (WANTED | NetConfig.F_MQ), 4);
+            send(driver, 1);
+            send(driver, 3);
+            say(file, "frames sent by two pairs");
+        }
+        try (VdpaDevice device = new RelayDevice(kernel.open("managed", two), loops, Duration.ofSeconds(10));
+                DriverInL1 driver = new DriverInL1(device)) {
+            long features = device.deviceFeatures() & (WANTED | NetConfig.F_MQ);
+            driver.start(features, 2);
+            send(driver, 1);
+            driver.startQueue(2, features);
+            driver.startQueue(3, features);
+            send(driver, 1);
+            send(driver, 3);
+            say(file, "managed: frames sent by a pair that was started later");
+        }
+    }
+
+    private static void send(DriverInL1 driver, int queue) throws Exception {
+        MemorySegment frame = driver.at(driver.scratch(), 126).fill((byte) 0);
+        frame.asSlice(12, 6).fill((byte) 0xff);
+        require(driver.queue(queue).add(new long[] {driver.scratch()}, new int[] {126}, 1, 0, queue), "room");
+        driver.publish(queue);
+        driver.await(queue);
     }
 
     /** By the folder of the bus's device that has the file. */
