@@ -2,8 +2,12 @@
 module io.fairlead.qemu {
     requires static transitive org.jspecify;
     requires transitive io.fairlead.linux;
+    requires java.xml;
     requires org.slf4j;
     requires tools.jackson.databind;
 
     exports io.fairlead.qemu;
+    exports io.fairlead.qemu.domain;
+    exports io.fairlead.qemu.domain.format;
+    exports io.fairlead.qemu.domain.xml;
 }

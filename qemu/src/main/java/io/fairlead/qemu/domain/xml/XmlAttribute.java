@@ -1,0 +1,4 @@
+package io.fairlead.qemu.domain.xml;
+
+/** An attribute with its normalised value. */
+public record XmlAttribute(XmlName name, String value) {}
