@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.util.Set;
 
 /** Which of QEMU's devices presents a device of ours. */
-final class QemuModel {
+public final class QemuModel {
     /**
      * A node that is started again is found again soon. QEMU waits for the first connection, too, where it connects by
      * itself again, with these alone; others of its devices fail at once.
@@ -22,7 +22,7 @@ final class QemuModel {
     private QemuModel() {}
 
     /** The device by its name, with all its queues. */
-    static VhostUserDevice of(VdpaDevice device, Path socket) {
+    public static VhostUserDevice of(VdpaDevice device, Path socket) {
         String name = device.name();
         int queues = device.queueCount();
         VhostUserDevice model = switch (device.deviceId()) {

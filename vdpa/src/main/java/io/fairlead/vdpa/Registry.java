@@ -6,6 +6,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * The management devices and devices of one process, by name. Closing it closes all devices, the youngest first.
@@ -14,6 +16,8 @@ import java.util.Optional;
 public final class Registry implements AutoCloseable {
     /** A device and where it comes from. */
     public record Entry(VdpaDevice device, ManagementDevice managementDevice) {}
+
+    private static final int MAX_IDS_NAMED = 32;
 
     private final Map<String, ManagementDevice> managementDevices = new LinkedHashMap<>();
     private final Map<String, Entry> devices = new LinkedHashMap<>();
@@ -50,8 +54,8 @@ public final class Registry implements AutoCloseable {
                     .formatted(managementDeviceName, String.join(", ", managementDevices.keySet())));
         }
         if (!managementDevice.deviceIds().contains(deviceId)) {
-            throw new IllegalArgumentException("management device %s cannot create devices of virtio id %d, only %s"
-                    .formatted(managementDeviceName, deviceId, managementDevice.deviceIds()));
+            throw new IllegalArgumentException("management device %s cannot create devices of virtio id %d%s"
+                    .formatted(managementDeviceName, deviceId, only(managementDevice.deviceIds())));
         }
         if (name.isBlank()) {
             throw new IllegalArgumentException("a device needs a name");
@@ -105,5 +109,10 @@ public final class Registry implements AutoCloseable {
         if (first != null) {
             throw first;
         }
+    }
+
+    /** Some management devices take nearly every id there is. */
+    private static String only(Set<Integer> deviceIds) {
+        return deviceIds.size() > MAX_IDS_NAMED ? "" : ", only " + new TreeSet<>(deviceIds);
     }
 }

@@ -12,6 +12,7 @@ import io.fairlead.vhostuser.protocol.ProtocolException;
 import io.fairlead.vhostuser.protocol.ProtocolFeature;
 import io.fairlead.vhostuser.protocol.Request;
 import io.fairlead.virtio.DeviceId;
+import io.fairlead.virtio.DeviceStatus;
 import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.GuestFaultException;
 import java.io.IOException;
@@ -174,7 +175,10 @@ final class Session implements DeviceListener {
             case SET_VRING_KICK -> rings.kick();
             case SET_VRING_CALL -> rings.call();
             case SET_VRING_ERR -> rings.error();
-            case SET_VRING_ENABLE -> rings.enabled(Payload.VringState.read(connection.payload()));
+            case SET_VRING_ENABLE -> {
+                rings.enabled(Payload.VringState.read(connection.payload()));
+                takeForDriverOk();
+            }
             case SET_BACKEND_REQ_FD -> setChannel(new BackendChannel(connection.takeDescriptor()));
             case SET_CONFIG -> setConfig();
             case SET_INFLIGHT_FD -> rings.inflight();
@@ -270,6 +274,21 @@ final class Session implements DeviceListener {
             resetDevice();
         } else {
             device.status((int) status);
+        }
+    }
+
+    /**
+     * QEMU's generic devices, and its rng's, write the status when features are negotiated and never again: with them the
+     * driver is ready when the last of its rings is enabled. Network cards have their rings enabled pair by pair, and a status
+     * that says when that is over.
+     */
+    private void takeForDriverOk() throws IOException {
+        int status = device.status();
+        if (device.deviceId() != DeviceId.NET
+                && DeviceStatus.has(status, DeviceStatus.FEATURES_OK)
+                && !DeviceStatus.has(status, DeviceStatus.DRIVER_OK)
+                && rings.allStartedAreEnabled()) {
+            device.status(status | DeviceStatus.DRIVER_OK);
         }
     }
 

@@ -181,6 +181,12 @@ final class SessionRings implements AutoCloseable {
         startOrStop(queue);
     }
 
+    /** Whether all rings of which a kick came are enabled, and there are any. */
+    boolean allStartedAreEnabled() {
+        return vrings.stream().anyMatch(vring -> vring.started)
+                && vrings.stream().noneMatch(vring -> vring.started && !vring.enabled);
+    }
+
     private void startOrStop(int queue) throws IOException, ProtocolException, GuestFaultException {
         Vring vring = vrings.get(queue);
         boolean wanted = vring.started && vring.enabled;

@@ -214,6 +214,21 @@ class VhostUserServerTest {
         }
     }
 
+    /** As QEMU's generic devices do: the status is written once, before there are rings. */
+    @Test
+    void aDriverThatNeverSaysThatItIsReadyIsWhenItsRingsAreEnabled() throws Exception {
+        try (ServedDisk disks = new ServedDisk(folder);
+                TestClient client = disks.connect()) {
+            client.negotiate(FEATURES);
+            assertThat(client.acknowledged(Request.SET_STATUS, TestClient.u64(11)))
+                    .isZero();
+            assertThat(client.askU64(Request.GET_STATUS)).isEqualTo(11);
+            DriverQueue queue = client.start(16, FEATURES, QueueState.initial(false));
+            disks.checkRead(client, queue, 1);
+            assertThat(client.askU64(Request.GET_STATUS)).as("with DRIVER_OK").isEqualTo(15);
+        }
+    }
+
     @Test
     void aStatusOfZeroAfterTheRingsStoppedLeavesTheStateToBeTaken() throws Exception {
         try (ServedDisk disks = new ServedDisk(folder);
