@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
@@ -305,6 +306,22 @@ public interface VdpaDevice extends AutoCloseable {
             throw new StateMismatchException(name() + " keeps no state of its type");
         }
     }
+
+    /**
+     * What only devices of the same make understand. Without queues that run; empty where there is nothing, or the machine
+     * does not move.
+     */
+    default Optional<VendorState> vendorState() throws IOException {
+        return Optional.empty();
+    }
+
+    /**
+     * Takes what another device of the same make kept, before the queues start; forgotten at {@link #reset}. What is of
+     * another make is left alone. Null takes back what was given.
+     *
+     * @throws StateMismatchException where the device cannot take what is of its own make; nothing is changed then
+     */
+    default void vendorState(@Nullable VendorState state) throws IOException {}
 
     /**
      * The machine comes from a device whose configuration space is this by now: takes over what changed there while the

@@ -32,6 +32,7 @@ final class OpenDevice implements AutoCloseable {
     private final VhostVdpaOffer offer;
     private final GuestMappings mappings;
     private final DeviceWatch.Watched watched;
+    private final EulerMigration migration;
     private @Nullable EulerLog log;
 
     /** There once the driver took several pairs of queues. */
@@ -57,10 +58,15 @@ final class OpenDevice implements AutoCloseable {
         this.offer = offer;
         this.mappings = mappings;
         this.watched = watched;
+        migration = new EulerMigration(peer, link, offer);
     }
 
     VhostVdpaLink link() {
         return link;
+    }
+
+    EulerMigration migration() {
+        return migration;
     }
 
     boolean isLive() {
@@ -135,6 +141,7 @@ final class OpenDevice implements AutoCloseable {
 
     private void goLive(List<VhostVdpaQueue> ready, MemoryTable table) throws IOException {
         mappings.replace(table);
+        migration.starts();
         ControlQueue ofPairs = control(table);
         for (int group = 0; offer.addressSpaceCount() > 1 && group < offer.groupCount(); group++) {
             boolean controls =
@@ -158,6 +165,7 @@ final class OpenDevice implements AutoCloseable {
                     "%s: the device does not go live: its status is %s".formatted(peer, DeviceStatus.describe(now)));
         }
         live = true;
+        migration.started();
         if (ofPairs != null) {
             ofPairs.begin();
             int pairs = pairs(ready);
@@ -231,6 +239,7 @@ final class OpenDevice implements AutoCloseable {
         // First: a device that runs looks at its rings, and must not find them gone.
         write(0);
         live = false;
+        migration.wasReset();
         if (!offer.keepsMappings()) {
             mappings.clear();
             if (control != null) {
@@ -254,6 +263,7 @@ final class OpenDevice implements AutoCloseable {
                 }
             }
             pullLog();
+            migration.stopped();
         } catch (IOException | RuntimeException e) {
             if (offer.resumes()) {
                 link.resume();
@@ -290,6 +300,7 @@ final class OpenDevice implements AutoCloseable {
     /** Has it log what it writes; until {@link #endLog}. */
     void log(SharedDirtyLog target) throws IOException {
         log = new EulerLog(link, offer.byteLog(), target);
+        migration.logging();
         if (DeviceStatus.has(written, DeviceStatus.FEATURES_OK)) {
             link.features(features | Feature.VHOST_LOG_ALL);
         }

@@ -30,6 +30,11 @@ interface VhostCalls extends AutoCloseable {
      */
     long write(MemorySegment message);
 
+    /** Who made the device, as {@link DeviceMake} says it; empty where nobody tells. */
+    default String make() throws IOException {
+        return "";
+    }
+
     @Override
     void close();
 
@@ -44,6 +49,12 @@ interface VhostCalls extends AutoCloseable {
             @Override
             public long write(MemorySegment message) {
                 return file.write(message);
+            }
+
+            @Override
+            public String make() throws IOException {
+                return DeviceMake.of(
+                        Path.of("/sys/bus/vdpa"), path.getFileName().toString());
             }
 
             @Override

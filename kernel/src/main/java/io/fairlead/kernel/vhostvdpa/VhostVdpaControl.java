@@ -4,6 +4,7 @@ import io.fairlead.vdpa.Departure;
 import io.fairlead.vdpa.DeviceListener;
 import io.fairlead.vdpa.MemoryTable;
 import io.fairlead.vdpa.SharedDirtyLog;
+import io.fairlead.vdpa.VendorState;
 import io.fairlead.virtio.DeviceId;
 import io.fairlead.virtio.DeviceStatus;
 import io.fairlead.virtio.Feature;
@@ -13,6 +14,7 @@ import io.fairlead.virtio.QueueState;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -445,6 +447,7 @@ final class VhostVdpaControl {
     /** A queue is ready: it starts now, or when the driver is. */
     void started(VhostVdpaQueue queue) throws IOException {
         requireStartable(queue);
+        tell(device -> device.migration().goesOn());
         if (!isLive() || suspended) {
             queue.ready(true);
             try {
@@ -497,6 +500,7 @@ final class VhostVdpaControl {
 
     void resume() throws IOException {
         suspended = false;
+        tell(device -> device.migration().goesOn());
         if (!isLive()) {
             startWhenDue();
         } else if (offer.resumes()) {
@@ -533,6 +537,7 @@ final class VhostVdpaControl {
         tell(OpenDevice::endLog);
         log = null;
         tell(this::reset);
+        tell(device -> device.migration().forget());
         queues.forEach(VhostVdpaQueue::reset);
         driverFeatures = 0;
         suspended = false;
@@ -552,7 +557,15 @@ final class VhostVdpaControl {
         }
     }
 
-    // ---- dirty log ----
+    // ---- migration ----
+
+    Optional<VendorState> vendorState() {
+        return Optional.ofNullable(open).map(device -> device.migration().left());
+    }
+
+    void vendorState(@Nullable VendorState state) throws IOException {
+        tell(device -> device.migration().arrive(state));
+    }
 
     boolean logs() {
         return settings.dirtyLog() && offer.logs();
@@ -560,6 +573,9 @@ final class VhostVdpaControl {
 
     void dirtyLog(@Nullable SharedDirtyLog next) throws IOException {
         tell(OpenDevice::endLog);
+        if (next == null) {
+            tell(device -> device.migration().logEnds(device.isLive() && !suspended));
+        }
         log = next;
         if (next != null) {
             tell(device -> device.log(next));

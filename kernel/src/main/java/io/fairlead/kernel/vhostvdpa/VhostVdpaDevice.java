@@ -5,6 +5,7 @@ import io.fairlead.vdpa.DeviceStatistics;
 import io.fairlead.vdpa.MemoryTable;
 import io.fairlead.vdpa.PassThroughDevice;
 import io.fairlead.vdpa.SharedDirtyLog;
+import io.fairlead.vdpa.VendorState;
 import io.fairlead.virtio.DeviceStatus;
 import io.fairlead.virtio.QueueState;
 import java.io.IOException;
@@ -12,6 +13,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.EnumSet;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -228,6 +230,25 @@ public final class VhostVdpaDevice extends PassThroughDevice<VhostVdpaQueue> {
             if (control.suspended) {
                 control.resume();
             }
+        }
+    }
+
+    // ---- migration ----
+
+    /** In openEuler's kernels: what the device said when it stood still, while its log was on. */
+    @Override
+    public Optional<VendorState> vendorState() {
+        synchronized (control) {
+            requireOpen();
+            return control.vendorState();
+        }
+    }
+
+    @Override
+    public void vendorState(@Nullable VendorState state) throws IOException {
+        synchronized (control) {
+            requireOpen();
+            control.vendorState(state);
         }
     }
 

@@ -310,9 +310,20 @@ final class VhostVdpaLink implements AutoCloseable {
         transfer("VHOST_SET_DEV_BUFFER", Vhost.EULER_SET_DEV_BUFFER, offset, source, true);
     }
 
-    synchronized void migrationState(int state) throws LinuxException {
+    /** Tells where a migration is, {@code EULER_MIG_STATE_*}; false where the kernel knows no such word. */
+    synchronized boolean isToldMigrationState(int state) throws LinuxException {
         cleared().set(JAVA_BYTE, 0, (byte) state);
-        demand("VHOST_VDPA_SET_MIG_STATE", Vhost.EULER_SET_MIG_STATE, scratch);
+        int result = attempt(Vhost.EULER_SET_MIG_STATE, scratch);
+        // A kernel that does not know it takes the argument for the index of a queue.
+        if (result < 0 && result != -Errno.ENOTTY && result != -Errno.EOPNOTSUPP && result != -Errno.ENOBUFS) {
+            throw new LinuxException("ioctl(VHOST_VDPA_SET_MIG_STATE)", path.toString(), -result);
+        }
+        return result >= 0;
+    }
+
+    /** See {@link VhostCalls#make}. */
+    String make() throws IOException {
+        return calls.make();
     }
 
     /** Where the device puts what it wrote; stays the caller's. */

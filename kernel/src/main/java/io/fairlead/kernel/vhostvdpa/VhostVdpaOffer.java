@@ -30,6 +30,7 @@ import java.util.stream.IntStream;
  * @param byteLog whether that interface's log has a byte for each page
  * @param queuePairs of a network device that can have several, with a control queue behind them by which their number in
  *     use is said: how many it has; else 1
+ * @param make who made it, such as {@code pci 19e5:0206 19e5:0051}; empty where nobody tells
  */
 public record VhostVdpaOffer(
         int deviceId,
@@ -46,12 +47,13 @@ public record VhostVdpaOffer(
         boolean tellsStates,
         OptionalInt deviceBufferByteCount,
         boolean byteLog,
-        int queuePairs) {
+        int queuePairs,
+        String make) {
     /** A queue's index is 16 bits; nobody has so many. */
     private static final int MAX_QUEUES = 1024;
 
     private static final int MAX_CONFIG_BYTES = 256;
-    private static final int MAX_DEVICE_BUFFER_BYTES = 64 << 20;
+    static final int MAX_DEVICE_BUFFER_BYTES = 64 << 20;
 
     /** What is made use of, where it is offered. */
     private static final long WANTED_BACKEND = 1L << Vhost.VHOST_BACKEND_F_IOTLB_MSG_V2
@@ -140,7 +142,8 @@ public record VhostVdpaOffer(
                 link.tellsBase(),
                 buffer,
                 byteLog,
-                queuePairs(link, deviceId, features, count));
+                queuePairs(link, deviceId, features, count),
+                link.make());
     }
 
     /** Pairs of queues; 1 where there is no control queue behind them. */

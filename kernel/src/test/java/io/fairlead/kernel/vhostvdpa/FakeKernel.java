@@ -79,6 +79,16 @@ final class FakeKernel implements VhostCalls {
 
     int deviceBufferBytes = -1;
 
+    /** The device's own state in openEuler's kernels. */
+    byte[] deviceBuffer = {};
+
+    /** What it says instead, where it lies. */
+    Integer toldBufferBytes;
+
+    boolean takesMigrationStates = true;
+    boolean refusesBuffer;
+    String make = "";
+
     int status;
     private boolean lostMemory;
     boolean suspended;
@@ -163,15 +173,41 @@ final class FakeKernel implements VhostCalls {
             suspended = false;
             log.add("resume");
         } else if (request == Vhost.EULER_GET_DEV_BUFFER_SIZE && deviceBufferBytes >= 0) {
-            at.set(JAVA_INT, 0, deviceBufferBytes);
+            at.set(JAVA_INT, 0, toldBufferBytes != null ? toldBufferBytes : deviceBufferBytes);
         } else if (deviceBufferBytes >= 0 && request == Vhost.VHOST_SET_LOG_BASE) {
             logAddress = at.get(JAVA_LONG, 0);
         } else if (deviceBufferBytes >= 0 && request == Vhost.EULER_SET_LOG_SIZE) {
             logBytes = at.get(JAVA_LONG, 0);
         } else if (deviceBufferBytes >= 0 && request == Vhost.EULER_LOG_SYNC) {
             syncLog();
+        } else if (deviceBufferBytes >= 0 && request == Vhost.EULER_SET_MIG_STATE && takesMigrationStates) {
+            log.add("migration " + at.get(JAVA_BYTE, 0));
+        } else if (deviceBufferBytes >= 0
+                && (request == Vhost.EULER_GET_DEV_BUFFER || request == Vhost.EULER_SET_DEV_BUFFER)) {
+            return deviceBuffer(request == Vhost.EULER_SET_DEV_BUFFER, at);
         } else {
             return ringRequest(request, at);
+        }
+        return 0;
+    }
+
+    /** Of a device that stands still, or that does not run yet. */
+    private int deviceBuffer(boolean set, MemorySegment at) {
+        int offset = at.get(JAVA_INT, 0);
+        int length = at.get(JAVA_INT, 4);
+        if (DeviceStatus.has(status, DeviceStatus.DRIVER_OK) && !suspended) {
+            return -Errno.EBUSY;
+        }
+        if (offset < 0 || length < 0 || offset + length > deviceBufferBytes || refusesBuffer) {
+            return -Errno.EINVAL;
+        }
+        byte[] whole = Arrays.copyOf(deviceBuffer, deviceBufferBytes);
+        if (set) {
+            MemorySegment.copy(at, JAVA_BYTE, 8, whole, offset, length);
+            deviceBuffer = whole;
+            log.add("buffer of " + length);
+        } else {
+            MemorySegment.copy(whole, offset, at, JAVA_BYTE, 8, length);
         }
         return 0;
     }
@@ -305,6 +341,7 @@ final class FakeKernel implements VhostCalls {
             Arrays.fill(enabled, false);
             Arrays.fill(bases, 0);
             // The kernel goes on believing that it is mapped.
+            deviceBuffer = new byte[0];
             lostMemory = (backendFeatures & 1L << Vhost.VHOST_BACKEND_F_IOTLB_PERSIST) == 0 && !mapped.isEmpty();
         } else if (refusesFeatures) {
             status &= ~DeviceStatus.FEATURES_OK;
@@ -397,6 +434,11 @@ final class FakeKernel implements VhostCalls {
     private boolean overlaps(long iova, long byteCount) {
         Map.Entry<Long, Long> before = mapped.lowerEntry(iova + byteCount);
         return before != null && before.getKey() + before.getValue() > iova;
+    }
+
+    @Override
+    public String make() {
+        return make;
     }
 
     @Override

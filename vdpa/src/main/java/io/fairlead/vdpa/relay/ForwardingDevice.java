@@ -1,13 +1,16 @@
 package io.fairlead.vdpa.relay;
 
 import io.fairlead.vdpa.VdpaDevice;
+import io.fairlead.vdpa.VendorState;
 import io.fairlead.virtio.parts.ControlCommand;
 import io.fairlead.virtio.parts.Octets;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletionStage;
+import org.jspecify.annotations.Nullable;
 
 /** What the relay has no part in: the device that serves now answers. Control calls are serialized by this object's lock. */
 abstract class ForwardingDevice implements VdpaDevice {
@@ -72,6 +75,16 @@ abstract class ForwardingDevice implements VdpaDevice {
     @Override
     public final synchronized void controlCommands(List<ControlCommand> commands) throws IOException {
         device().controlCommands(commands);
+    }
+
+    @Override
+    public final synchronized Optional<VendorState> vendorState() throws IOException {
+        return device().vendorState();
+    }
+
+    @Override
+    public final synchronized void vendorState(@Nullable VendorState state) throws IOException {
+        device().vendorState(state);
     }
 
     @Override

@@ -2,6 +2,7 @@ package io.fairlead.vdpa.state;
 
 import io.fairlead.vdpa.StateMismatchException;
 import io.fairlead.vdpa.VdpaDevice;
+import io.fairlead.vdpa.VendorState;
 import io.fairlead.vdpa.preflight.DeviceProfile;
 import io.fairlead.vdpa.preflight.Preflight;
 import io.fairlead.vdpa.preflight.Verdict;
@@ -95,7 +96,7 @@ public final class DeviceRestore {
 
     /**
      * Validates all and then gives the device what it needs: the bytes of the configuration space that the driver wrote,
-     * the requests in flight, and what the driver set by a control queue or the type keeps. Of a provisional state
+     * the requests in flight, what the driver set by a control queue or the type keeps, and what is of its make. Of a provisional state
      * nothing is taken over, it is only validated.
      *
      * @param settledElsewhere completed when the source works on no request in flight any more
@@ -134,6 +135,12 @@ public final class DeviceRestore {
             if (typeState.size() > 0) {
                 done.push(() -> device.typeState(Octets.EMPTY));
                 device.typeState(typeState);
+            }
+            Optional<Section.Vendor> own = state.section(Section.Vendor.class);
+            if (own.isPresent()) {
+                Section.Vendor vendor = own.get();
+                done.push(() -> device.vendorState(null));
+                device.vendorState(new VendorState(vendor.vendor(), vendor.vendorVersion(), vendor.data()));
             }
         } catch (StateMismatchException e) {
             undo(done, e);

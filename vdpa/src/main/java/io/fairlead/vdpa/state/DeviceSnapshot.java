@@ -56,6 +56,10 @@ public final class DeviceSnapshot {
             sections.add(new Section.ControlState(commands));
         }
         sections.add(new Section.Identity(profile.identity()));
+        if (isFinal) {
+            device.vendorState()
+                    .ifPresent(own -> sections.add(new Section.Vendor(own.vendor(), own.version(), own.data())));
+        }
         sections.add(new Section.Caps(profile));
         List<Section.QueueCounters> counters = device.statistics().queues().stream()
                 .map(queue -> Section.QueueCounters.of(queue.snapshot()))

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.fairlead.vdpa.VendorState;
 import io.fairlead.vdpa.preflight.DeviceProfile;
 import io.fairlead.virtio.BlkConfig;
 import io.fairlead.virtio.InflightRequests;
@@ -142,6 +143,30 @@ class DeviceRestoreTest {
         DeviceRestore.apply(taken, device.device(), NEVER_SETTLED);
         assertThat(device.commands).isEqualTo(source.commands);
         assertThat(device.typeState).isEqualTo(KEPT);
+    }
+
+    @Test
+    void whatIsOfTheMakeGoesAlong() throws Exception {
+        VendorState own = new VendorState("make", "1", KEPT);
+        RecordingDevice source = RecordingDevice.of(States.net());
+        source.vendorState = own;
+        DeviceState taken = DeviceSnapshot.take(source.device(), States.DEVICE, 7, true);
+        assertThat(DeviceState.decode(taken.encode())).isEqualTo(taken);
+        assertThat(DeviceSnapshot.take(source.device(), States.DEVICE, 7, false).section(Section.Vendor.class))
+                .as("of a device that may run")
+                .isEmpty();
+
+        RecordingDevice device = RecordingDevice.of(States.net());
+        DeviceRestore.apply(taken, device.device(), NEVER_SETTLED);
+        assertThat(device.vendorState).isEqualTo(own);
+
+        RecordingDevice failing = RecordingDevice.of(States.net());
+        failing.failingCall = device.calls.indexOf("vendorState");
+        assertThatThrownBy(() -> DeviceRestore.apply(taken, failing.device(), NEVER_SETTLED))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("the host refuses vendorState");
+        assertThat(failing.calls).endsWith("vendorState", "vendorState");
+        assertThat(failing.vendorState).isNull();
     }
 
     @Test

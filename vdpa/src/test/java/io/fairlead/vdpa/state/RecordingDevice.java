@@ -4,6 +4,7 @@ import io.fairlead.vdpa.DeviceStatistics;
 import io.fairlead.vdpa.QueueSetup;
 import io.fairlead.vdpa.StateMismatchException;
 import io.fairlead.vdpa.VdpaDevice;
+import io.fairlead.vdpa.VendorState;
 import io.fairlead.vdpa.preflight.DeviceProfile;
 import io.fairlead.virtio.InflightRequests;
 import io.fairlead.virtio.QueueState;
@@ -18,6 +19,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -33,6 +35,9 @@ final class RecordingDevice {
     final byte[] config;
     List<ControlCommand> commands = List.of();
     Octets typeState = Octets.EMPTY;
+
+    /** Null for none. */
+    VendorState vendorState;
 
     /** What it says against a type's state; null where it takes it. */
     String mismatch;
@@ -99,6 +104,7 @@ final class RecordingDevice {
             case "follow1" -> null;
             case "controlCommands0" -> commands;
             case "typeState0" -> typeState;
+            case "vendorState0" -> Optional.ofNullable(vendorState);
             case "configByteCount0" -> config.length;
             case "configGeneration0" -> generation;
             case "readConfig2" -> {
@@ -137,6 +143,7 @@ final class RecordingDevice {
                 }
                 typeState = (Octets) arguments[0];
             }
+            case "vendorState" -> vendorState = (VendorState) arguments[0];
             case "carryOver" -> {
                 if (((InflightRequests) arguments[1]).isEmpty()) {
                     carried.remove((int) arguments[0]);
