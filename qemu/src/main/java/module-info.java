@@ -8,6 +8,8 @@ module io.fairlead.qemu {
 
     exports io.fairlead.qemu;
     exports io.fairlead.qemu.domain;
+    exports io.fairlead.qemu.domain.command;
     exports io.fairlead.qemu.domain.format;
+    exports io.fairlead.qemu.domain.lower;
     exports io.fairlead.qemu.domain.xml;
 }

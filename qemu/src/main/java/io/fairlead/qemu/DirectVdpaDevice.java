@@ -35,6 +35,16 @@ public record DirectVdpaDevice(String id, Path file, Map<String, String> propert
         return new DirectVdpaDevice(id, file, changed);
     }
 
+    /** QEMU's options for this device, which is described in JSON. */
+    public List<String> jsonArguments() {
+        Map<String, Object> device = new LinkedHashMap<>();
+        device.put("driver", "vhost-vdpa-device-pci");
+        device.put("id", id);
+        device.put("vhostdev", file.toString());
+        device.putAll(Options.typed(properties));
+        return List.of("-device", Options.json(device));
+    }
+
     /** QEMU's options for this device. */
     List<String> arguments() {
         StringBuilder device = new StringBuilder("vhost-vdpa-device-pci,id=")

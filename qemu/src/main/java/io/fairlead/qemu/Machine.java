@@ -25,7 +25,7 @@ public final class Machine implements AutoCloseable {
     private static final int CONNECT_POLL_MILLIS = 10;
     private static final int STDERR_SHOWN_BYTES = 4096;
 
-    private final MachineSpec spec;
+    private final MachineDefinition spec;
     private final Process process;
     private final Path workDirectory;
     private final List<String> commandLine;
@@ -34,7 +34,7 @@ public final class Machine implements AutoCloseable {
     private final Thread shutdownHook;
 
     private Machine(
-            MachineSpec spec,
+            MachineDefinition spec,
             Process process,
             Path workDirectory,
             List<String> commandLine,
@@ -56,7 +56,7 @@ public final class Machine implements AutoCloseable {
      * @param workDirectory an existing folder of this machine alone, with a short path (Unix sockets lie in it)
      * @throws IOException where QEMU ends or does not answer; the message has what QEMU wrote to its standard error
      */
-    public static Machine start(QemuBinary qemu, MachineSpec spec, Path workDirectory) throws IOException {
+    public static Machine start(QemuBinary qemu, MachineDefinition spec, Path workDirectory) throws IOException {
         Path folder = workDirectory.toAbsolutePath();
         return start(qemu, spec, folder, listen(folder, spec.serialPortCount()));
     }
@@ -68,7 +68,7 @@ public final class Machine implements AutoCloseable {
      * @param before a machine with as many serial ports, still open
      * @param workDirectory as for a machine alone; not that of the other
      */
-    public static Machine startSuccessor(QemuBinary qemu, MachineSpec spec, Path workDirectory, Machine before)
+    public static Machine startSuccessor(QemuBinary qemu, MachineDefinition spec, Path workDirectory, Machine before)
             throws IOException {
         if (spec.serialPortCount() != before.serialPorts.size()) {
             throw new IllegalArgumentException("A successor has as many serial ports: " + spec.serialPortCount()
@@ -78,7 +78,7 @@ public final class Machine implements AutoCloseable {
         return start(qemu, spec, workDirectory.toAbsolutePath(), before.serialPorts);
     }
 
-    private static Machine start(QemuBinary qemu, MachineSpec spec, Path folder, List<SerialPort> ports)
+    private static Machine start(QemuBinary qemu, MachineDefinition spec, Path folder, List<SerialPort> ports)
             throws IOException {
         Process process = null;
         Thread hook = null;
@@ -95,6 +95,7 @@ public final class Machine implements AutoCloseable {
                             ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()))
                     .redirectOutput(stderr(folder).toFile())
                     .redirectErrorStream(true);
+            builder.environment().putAll(spec.environment());
             Files.write(folder.resolve("qemu-command.txt"), builder.command());
             process = builder.start();
             hook = endWithJvm(process);
@@ -112,7 +113,8 @@ public final class Machine implements AutoCloseable {
         }
     }
 
-    public MachineSpec spec() {
+    /** What it was started from. */
+    public MachineDefinition spec() {
         return spec;
     }
 

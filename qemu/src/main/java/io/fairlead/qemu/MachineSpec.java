@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * What a machine consists of. Immutable; made by {@link #builder}. Guest memory is always a shared memfd, which
  * vhost-user devices need and which costs nothing.
  */
-public final class MachineSpec {
+public final class MachineSpec implements MachineDefinition {
     private final String name;
     private final Accelerator accelerator;
     private final String machineType;
@@ -54,24 +54,19 @@ public final class MachineSpec {
         return new Builder();
     }
 
-    /** The machine's name; it names files and threads. */
+    @Override
     public String name() {
         return name;
     }
 
     /** All serial ports: the console, the other ones of the board, those on PCI cards. */
+    @Override
     public int serialPortCount() {
         return 1 + extraSerialPorts + pciSerialPorts;
     }
 
-    /**
-     * QEMU's arguments for this machine.
-     *
-     * @param version the QEMU that will run it
-     * @param monitor the socket on which QEMU shall listen for QMP
-     * @param serialSockets sockets to which QEMU shall connect the serial ports, the console first
-     */
-    List<String> arguments(QemuVersion version, Path monitor, List<Path> serialSockets) {
+    @Override
+    public List<String> arguments(QemuVersion version, Path monitor, List<Path> serialSockets) {
         List<String> arguments = new ArrayList<>();
         add(arguments, "-name", Options.escape(name));
         add(arguments, "-accel", accelerator.option());

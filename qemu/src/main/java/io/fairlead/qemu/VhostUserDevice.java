@@ -107,6 +107,32 @@ public record VhostUserDevice(
         return arguments;
     }
 
+    /**
+     * QEMU's options for this device, with the device itself in JSON: QEMU makes those after the ones that are not, and in
+     * their order.
+     */
+    public List<String> jsonArguments(QemuVersion version) {
+        List<String> arguments = new ArrayList<>();
+        String chardev = chardevId(id);
+        arguments.add("-chardev");
+        arguments.add("socket,id=" + chardev + ",path=" + Options.escape(socket.toString()) + reconnect(version));
+        Map<String, Object> device = new LinkedHashMap<>();
+        device.put("driver", driver);
+        device.put("id", id);
+        if (netdevQueues > 0) {
+            arguments.add("-netdev");
+            arguments.add(Options.json(
+                    Map.of("type", "vhost-user", "id", netdevId(id), "chardev", chardev, "queues", netdevQueues)));
+            device.put("netdev", netdevId(id));
+        } else {
+            device.put("chardev", chardev);
+        }
+        device.putAll(Options.typed(properties));
+        arguments.add("-device");
+        arguments.add(Options.json(device));
+        return arguments;
+    }
+
     private String reconnect(QemuVersion version) {
         StringBuilder option = new StringBuilder();
         reconnectOption(version)

@@ -120,9 +120,16 @@ final class DevicesXml {
                             + in.element().attribute("type") + "\" besides its board's; it is kept in the document");
         }
         Controller.Type type = in.choice("type", Controller.Type.PCI);
-        Controller read = ControllerXml.read(in, nextIndex.getOrDefault(type, 0));
+        Controller read = ControllerXml.read(in, nextIndex.getOrDefault(type, firstIndex(in, type)));
         nextIndex.merge(type, read.index() + 1, Math::max);
         return read;
+    }
+
+    /** Bus 0 is the board's own. */
+    private static int firstIndex(ElementReader in, Controller.Type type) {
+        String model = in.element().attribute("model");
+        boolean root = model == null || model.equals("pcie-root") || model.equals("pci-root");
+        return type == Controller.Type.PCI && !root ? 1 : 0;
     }
 
     /** Names and places belong to one device each. */
