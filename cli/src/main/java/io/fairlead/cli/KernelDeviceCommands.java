@@ -8,6 +8,7 @@ import io.fairlead.kernel.management.StableNames;
 import io.fairlead.kernel.management.VdpaBus;
 import io.fairlead.kernel.management.VdpaFamily;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -27,12 +28,13 @@ final class KernelDeviceCommands {
     @Command(
             name = "show",
             aliases = "list",
-            description = "Show the vDPA devices of this host's kernel, or one of them.",
+            description = "Show the vDPA devices of this host's kernel, or one of them; of a node also Fairlead's own.",
             mixinStandardHelpOptions = true,
             footerHeading = "%nExamples:%n",
             footer = {
                 "  fairlead dev show",
                 "  fairlead dev show blk0 --json",
+                "  fairlead dev show --control alpha.ctl",
                 "",
                 "JSON is that of iproute2's 'vdpa -j dev show'."
             })
@@ -43,8 +45,15 @@ final class KernelDeviceCommands {
         @Option(names = "--json", description = "Print JSON.")
         private boolean json;
 
+        @Option(names = "--control", paramLabel = "SOCKET", description = NodeObjects.CONTROL)
+        private @Nullable Path control;
+
         @Override
         public Integer call() throws IOException {
+            if (control != null) {
+                NodeObjects.print(control, "devices", "dev", name, json);
+                return 0;
+            }
             try (VdpaFamily family = VdpaFamily.open()) {
                 List<DeviceInfo> devices =
                         name == null ? family.devices() : List.of(family.device(StableNames.resolve(family, name)));

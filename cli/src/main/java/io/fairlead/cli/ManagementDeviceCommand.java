@@ -6,6 +6,7 @@ import io.fairlead.kernel.management.PciFunction;
 import io.fairlead.kernel.management.VdpaDocument;
 import io.fairlead.kernel.management.VdpaFamily;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -34,19 +35,26 @@ final class ManagementDeviceCommand implements Runnable {
     @Command(
             name = "show",
             aliases = "list",
-            description = "Show the kernel's management devices, or one of them.",
+            description = "Show the kernel's management devices, or one of them; of a node also Fairlead's own.",
             mixinStandardHelpOptions = true,
             footerHeading = "%nExamples:%n",
             footer = {
                 "  fairlead mgmtdev show",
                 "  fairlead mgmtdev show pci/0000:00:05.0 --json",
+                "  fairlead mgmtdev show --control alpha.ctl",
                 "",
                 "JSON is that of iproute2's 'vdpa -j mgmtdev show'."
             })
     void show(
             @Parameters(arity = "0..1", paramLabel = "MGMTDEV", description = "Only this one.") @Nullable String name,
-            @Option(names = "--json", description = "Print JSON.") boolean json)
+            @Option(names = "--json", description = "Print JSON.") boolean json,
+            @Option(names = "--control", paramLabel = "SOCKET", description = NodeObjects.CONTROL) @Nullable
+                    Path control)
             throws IOException {
+        if (control != null) {
+            NodeObjects.print(control, "mgmtdevs", "mgmtdev", name, json);
+            return;
+        }
         ManagementDeviceName wanted = name == null ? null : ManagementDeviceName.parse(name);
         try (VdpaFamily family = VdpaFamily.open()) {
             List<ManagementDeviceInfo> found =

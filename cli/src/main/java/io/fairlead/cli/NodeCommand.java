@@ -130,7 +130,7 @@ final class NodeCommand implements Callable<Integer> {
                         option.name(),
                         served.make(new DeviceOption(option.name(), option.deviceId(), option.socket(), attributes)));
             }
-            try (Node node = new Node(nodeOptions, known, byName, served)) {
+            try (Node node = new Node(nodeOptions, known, byName, served, served.inventory())) {
                 if (json) {
                     ObjectNode line = new JsonMapper().createObjectNode();
                     line.put("ready", true).put("port", node.port());

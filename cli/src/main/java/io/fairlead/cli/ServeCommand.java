@@ -51,7 +51,7 @@ import tools.jackson.databind.node.ObjectNode;
             "  fairlead serve --device name=disk2,type=blk,vduse=disk2,path=disk.img",
             "",
             "A vDPA device of the kernel, as a DPU has them, is taken and presented by",
-            "  fairlead serve --device name=nic0,type=net,socket=/tmp/nic0.sock,vhost-vdpa=/dev/vhost-vdpa-0",
+            "  fairlead serve --device name=nic0,type=net,socket=/tmp/nic0.sock,vhost-vdpa=net-52:54:00:12:34:56",
             "",
             "Sockets are made with mode 0600. When all of them listen, the line 'ready' is printed;",
             "at the end, what each queue served and how long rings took to start and stop."
@@ -69,7 +69,7 @@ final class ServeCommand implements Callable<Integer> {
                 SoftwareManagement.HELP,
                 "With backend=SOCKET, the device of any type that another daemon serves there: "
                         + VhostUserManagement.ATTRIBUTES,
-                "With vhost-vdpa=FILE, the kernel's vDPA device of any type at that file: "
+                "With vhost-vdpa=NAME, the kernel's vDPA device of that name, of any type: "
                         + VhostVdpaManagement.ATTRIBUTES
                         + ", and fallback (errors, software, none) with fallback-ATTRIBUTE of the software device, for what"
                         + " goes on where it is taken away"

@@ -127,6 +127,14 @@ final class ControlConnection implements MigrationWatcher {
                     send(line);
                     done(0, "");
                 }
+                case "mgmtdevs" -> {
+                    list(node.managementDevices());
+                    done(0, "");
+                }
+                case "devices" -> {
+                    list(node.devices());
+                    done(0, "");
+                }
                 case "check" -> {
                     MachineCheck check = node.check(machine, to(command));
                     checked(check);
@@ -159,7 +167,10 @@ final class ControlConnection implements MigrationWatcher {
                             command.path("force").asBoolean(false));
                     done(0, "");
                 }
-                default -> done(2, "no such command; there are: status, check, migrate, attach, detach, set");
+                default ->
+                    done(
+                            2,
+                            "no such command; there are: status, mgmtdevs, devices, check, migrate, attach, detach, set");
             }
         } catch (IOException e) {
             done(1, String.valueOf(e.getMessage()));
@@ -170,6 +181,14 @@ final class ControlConnection implements MigrationWatcher {
             done(70, "an error in Fairlead itself: " + e);
         } finally {
             migrating = null;
+        }
+    }
+
+    private void list(List<HostObject> objects) {
+        for (HostObject object : objects) {
+            ObjectNode line = JSON.createObjectNode();
+            line.putObject("object").put("name", object.name()).set("fields", JSON.valueToTree(object.fields()));
+            send(line);
         }
     }
 

@@ -26,6 +26,7 @@ public final class Node implements AutoCloseable {
     private final Map<String, NodeMachine> machines;
     private final MachineLocks locks = new MachineLocks();
     private final DeviceMaker maker;
+    private final HostInventory inventory;
     private final Attachments attachments;
     private final NodeListener listener;
     private final Departures departures;
@@ -39,17 +40,24 @@ public final class Node implements AutoCloseable {
      * @throws IllegalArgumentException where a machine names a device that is not there, or one of another machine
      */
     public Node(NodeOptions options, List<MachineOption> machines, Map<String, NodeDevice> devices) throws IOException {
-        this(options, machines, devices, DeviceMaker.NONE);
+        this(options, machines, devices, DeviceMaker.NONE, HostInventory.NONE);
     }
 
     /**
      * As {@link #Node(NodeOptions, List, Map)}.
      *
      * @param maker of devices that come to machines and leave them while the node runs
+     * @param inventory what the host has, for whoever asks
      */
-    public Node(NodeOptions options, List<MachineOption> machines, Map<String, NodeDevice> devices, DeviceMaker maker)
+    public Node(
+            NodeOptions options,
+            List<MachineOption> machines,
+            Map<String, NodeDevice> devices,
+            DeviceMaker maker,
+            HostInventory inventory)
             throws IOException {
         this.options = options;
+        this.inventory = inventory;
         this.machines = machines(machines, devices);
         this.maker = maker;
         attachments = new Attachments(this.machines, options.state().resolve("attached"), maker, locks);
@@ -170,6 +178,34 @@ public final class Node implements AutoCloseable {
 
     boolean cancel(String machine, String reason) {
         return departures.cancel(machine, reason);
+    }
+
+    List<HostObject> managementDevices() throws IOException {
+        return inventory.managementDevices();
+    }
+
+    /** The host's devices, those of machines with machine and socket. */
+    List<HostObject> devices() throws IOException {
+        List<HostObject> all = new ArrayList<>();
+        Map<String, NodeMachine> owners = new LinkedHashMap<>();
+        Map<String, NodeDevice> presented = new LinkedHashMap<>();
+        for (NodeMachine machine : machines.values()) {
+            for (NodeDevice device : machine.devices()) {
+                owners.put(device.name(), machine);
+                presented.put(device.name(), device);
+            }
+        }
+        for (HostObject object : inventory.devices()) {
+            // The first of a name is ours.
+            NodeDevice device = presented.remove(object.name());
+            NodeMachine owner = owners.get(object.name());
+            all.add(
+                    device == null || owner == null
+                            ? object
+                            : object.with("machine", owner.name())
+                                    .with("socket", device.socket().toString()));
+        }
+        return all;
     }
 
     /** For people and scripts. */

@@ -30,6 +30,21 @@ class VhostVdpaTest {
             vdpa dev add name simnet mgmtdev vdpasim_net
             """;
 
+    /** A node with a machine that has a kernel device by its name; what it lists. */
+    private static final String NODE = """
+            fairlead certificates create --folder /tmp/ca --host localhost >/dev/null
+            fairlead node --name alpha --state /tmp/alpha --control /tmp/alpha.ctl --listen localhost:0 \\
+                --certificates /tmp/ca/localhost \\
+                --device name=disk0,type=blk,socket=/tmp/disk0.sock,vhost-vdpa=blk-simblk,volume=v0 \\
+                --machine name=vm0,qmp=/tmp/vm0.qmp,devices=disk0 >/tmp/node.log 2>&1 &
+            node=$!
+            for i in $(seq 90); do grep -q ready /tmp/node.log && break; sleep 1; done
+            fairlead mgmtdev show --control /tmp/alpha.ctl || cat /tmp/node.log >&2
+            fairlead dev show --control /tmp/alpha.ctl
+            kill $node
+            wait $node || true
+            """;
+
     private static final String CREATE_PAIRS = """
             set -e
             modprobe -a vhost_vdpa vp_vdpa
@@ -58,8 +73,14 @@ class VhostVdpaTest {
                     .contains("vhost-vdpa-0: queue 0 stopped and started at")
                     .contains("vhost-vdpa-0 managed: written pages logged")
                     .contains("vhost-vdpa-1 managed: a frame sent");
-            // Which waits until the file is closed.
-            assertThat(host.run("exercise removal /dev/vhost-vdpa-0 vdpa dev del simblk", PATIENCE))
+            assertThat(host.run(NODE, PATIENCE))
+                    .contains("software: supported_classes ", "vdpasim_blk: supported_classes block")
+                    .contains("disk0: type block mgmtdev vhost-vdpa max_vqs ")
+                    .contains(" node /dev/vhost-vdpa-0 machine vm0 socket /tmp/disk0.sock")
+                    .contains("simblk: type block mgmtdev vdpasim_blk ", " stable_name blk-simblk")
+                    .contains("simnet: type network mgmtdev vdpasim_net ");
+            // Which waits until the file is closed; the device by its stable name.
+            assertThat(host.run("exercise removal blk-simblk vdpa dev del simblk", PATIENCE))
                     .contains("REMOVED /dev/vhost-vdpa-0 is gone");
             assertThat(host.run("dmesg | grep -E 'BUG:|Oops|DMAR.*fault' || true", PATIENCE))
                     .isEmpty();

@@ -4,6 +4,7 @@ import io.fairlead.devices.all.SoftwareManagement;
 import io.fairlead.kernel.vhostvdpa.VhostVdpaManagement;
 import io.fairlead.node.DeviceMaker;
 import io.fairlead.node.DeviceOption;
+import io.fairlead.node.HostInventory;
 import io.fairlead.node.NodeDevice;
 import io.fairlead.vdpa.Registry;
 import io.fairlead.vdpa.VdpaDevice;
@@ -160,6 +161,11 @@ public final class ServedDevices implements DeviceMaker, AutoCloseable {
             registry.remove(name);
             throw e;
         }
+    }
+
+    /** What makes devices, and the devices that there are: of this and of the kernel. */
+    public HostInventory inventory() {
+        return new Inventory(registry);
     }
 
     /** The devices, those behind relays themselves. */

@@ -25,6 +25,10 @@ final class SysfsBus {
         this.kind = kind;
     }
 
+    Path folder() {
+        return folder;
+    }
+
     List<String> devices() throws IOException {
         return Sysfs.names(folder.resolve("devices"));
     }

@@ -1,6 +1,7 @@
 package io.fairlead.kernel.management;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -35,6 +36,11 @@ public final class VdpaBus {
     /** A bus as it stands in folders that are laid out like {@code /sys/bus/vdpa}, {@code /dev} and {@code /proc}. */
     static VdpaBus in(Path folder, Path dev, Path proc) {
         return new VdpaBus(folder, dev, proc);
+    }
+
+    /** Whether the kernel has vDPA. */
+    public boolean isThere() {
+        return Files.isDirectory(bus.folder());
     }
 
     /** The names of all vDPA devices, sorted; none where the kernel has no vdpa bus. */

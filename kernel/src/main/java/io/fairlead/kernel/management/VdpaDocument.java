@@ -122,8 +122,13 @@ public final class VdpaDocument {
     /** As {@code vdpa dev show} has it. */
     public static String text(DeviceInfo info) {
         Map<String, Object> fields = of(info);
-        fields.put("type", info.deviceId() == DeviceId.NET ? "network" : DeviceId.name(info.deviceId()));
+        fields.put("type", type(info.deviceId()));
         return named(info.name(), fields);
+    }
+
+    /** A type's word, of all types: {@code network} and {@code block} as {@code vdpa} has them. */
+    public static String type(int deviceId) {
+        return deviceId == DeviceId.NET ? "network" : DeviceId.name(deviceId);
     }
 
     /** As {@code vdpa dev config show} has it. */

@@ -13,6 +13,16 @@ interface VhostCalls extends AutoCloseable {
     /** Opens such a file. */
     interface Opener {
         VhostCalls open(Path path) throws IOException;
+
+        /**
+         * The file of a device as it is now.
+         *
+         * @param path as {@link VhostVdpaSettings#path}
+         * @throws IOException where there is no such device
+         */
+        default Path find(Path path) throws IOException {
+            return path;
+        }
     }
 
     /**

@@ -13,6 +13,7 @@ import io.fairlead.virtio.NetConfig;
 import io.fairlead.virtio.QueueState;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -65,7 +66,7 @@ final class VhostVdpaControl {
         this.opener = opener;
         this.watch = watch;
         this.limit = limit;
-        VhostVdpaLink first = new VhostVdpaLink(opener.open(settings.path()), settings.path());
+        VhostVdpaLink first = link();
         try {
             offer = VhostVdpaOffer.discover(first);
             queues = queues(settings, offer);
@@ -92,6 +93,16 @@ final class VhostVdpaControl {
                 .mapToObj(index -> new VhostVdpaQueue(
                         index, Math.min(max, offer.queueSizes().get(index))))
                 .toList();
+    }
+
+    private VhostVdpaLink link() throws IOException {
+        Path file = opener.find(settings.path());
+        return new VhostVdpaLink(opener.open(file), file);
+    }
+
+    /** The device's file, as long as it is there; then what it was called by. */
+    synchronized Path file() {
+        return open == null ? settings.path() : open.link().path();
     }
 
     private static int queueCount(VhostVdpaSettings settings, VhostVdpaOffer offer) {
@@ -148,7 +159,7 @@ final class VhostVdpaControl {
 
     /** A device that was just opened is the one from now on; where that fails, its link stays the caller's. */
     private void take(VhostVdpaLink next, VhostVdpaOffer found) throws IOException {
-        DeviceWatch.Watched events = watch.watch(settings.path(), new DeviceWatch.Events() {
+        DeviceWatch.Watched events = watch.watch(next.path(), new DeviceWatch.Events() {
             @Override
             public void configChanged() {
                 configChangedAt(next);
@@ -215,7 +226,7 @@ final class VhostVdpaControl {
 
     /** The kernel waits for us to close the file; until then the device serves. */
     private void takenAway(VhostVdpaLink leaving) {
-        String reason = "%s is being taken away".formatted(settings.path());
+        String reason = "%s is being taken away".formatted(leaving.path());
         if (!isOpen(leaving)) {
             return;
         }
@@ -247,7 +258,7 @@ final class VhostVdpaControl {
             return;
         }
         forget(lost, cause);
-        String reason = "%s is gone: %s".formatted(settings.path(), cause);
+        String reason = "%s is gone: %s".formatted(lost.path(), cause);
         if (!isTold(new LeavingDevice(reason, false, () -> {}))) {
             needsReset(reason);
         }
@@ -294,7 +305,7 @@ final class VhostVdpaControl {
     private void seek() throws IOException {
         VhostVdpaLink next;
         try {
-            next = new VhostVdpaLink(opener.open(settings.path()), settings.path());
+            next = link();
         } catch (IOException e) {
             throw new IOException("%s is still gone: %s".formatted(peer(), e.getMessage()), e);
         }

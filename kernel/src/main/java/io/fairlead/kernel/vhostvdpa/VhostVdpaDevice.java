@@ -10,6 +10,7 @@ import io.fairlead.virtio.DeviceStatus;
 import io.fairlead.virtio.QueueState;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.Map;
 import java.util.Objects;
@@ -49,6 +50,11 @@ public final class VhostVdpaDevice extends PassThroughDevice<VhostVdpaQueue> {
     /** What the device said of itself when it was opened. */
     public VhostVdpaOffer offer() {
         return control.offer;
+    }
+
+    /** Its file, as long as it is there; then what it was called by. Waits for a control call under way. */
+    public Path file() {
+        return control.file();
     }
 
     /** Whether the device is there. Waits for a control call under way. */

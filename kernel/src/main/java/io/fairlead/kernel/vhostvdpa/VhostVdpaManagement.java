@@ -1,5 +1,8 @@
 package io.fairlead.kernel.vhostvdpa;
 
+import io.fairlead.kernel.management.StableNames;
+import io.fairlead.kernel.management.VdpaBus;
+import io.fairlead.kernel.management.VdpaFamily;
 import io.fairlead.linux.Errno;
 import io.fairlead.linux.LinuxException;
 import io.fairlead.vdpa.AttributeValue;
@@ -18,8 +21,8 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Takes devices of the kernel's vDPA framework. Attributes: {@code vhost-vdpa} (needed: the device's file, such as
- * /dev/vhost-vdpa-0), {@code queues}, {@code queue-size}, {@code dirty-log} (on or off), {@code features} (a number, also as
+ * Takes devices of the kernel's vDPA framework. Attributes: {@code vhost-vdpa} (needed: the device's name, or its
+ * file, such as /dev/vhost-vdpa-0), {@code queues}, {@code queue-size}, {@code dirty-log} (on or off), {@code features} (a number, also as
  * 0x...), and what the device stands for: {@code volume}, {@code serial}, {@code tag}, {@code mac}. What they mean stands at
  * {@link VhostVdpaSettings}.
  */
@@ -33,6 +36,23 @@ public final class VhostVdpaManagement implements Provisioner, AutoCloseable {
 
     private static final int LAST_DEVICE_ID = 0xffff;
     private static final Set<String> IDENTITY = Set.of("volume", "serial", "tag", "mac");
+
+    private static final VhostCalls.Opener OF_HOST = new VhostCalls.Opener() {
+        @Override
+        public VhostCalls open(Path path) throws IOException {
+            return openFile(path);
+        }
+
+        @Override
+        public Path find(Path path) throws IOException {
+            if (path.getParent() != null) {
+                return path;
+            }
+            try (VdpaFamily family = VdpaFamily.open()) {
+                return StableNames.characterDevice(family, VdpaBus.ofHost(), path.toString());
+            }
+        }
+    };
 
     private final String name;
     private @Nullable DeviceWatch watch;
@@ -64,8 +84,7 @@ public final class VhostVdpaManagement implements Provisioner, AutoCloseable {
      * @throws IOException where the kernel refuses: says what to do
      */
     public VhostVdpaDevice open(String deviceName, VhostVdpaSettings settings) throws IOException {
-        return new VhostVdpaDevice(new VhostVdpaControl(
-                deviceName, settings, VhostVdpaManagement::openFile, watch(), PinLimit.OF_PROCESS));
+        return new VhostVdpaDevice(new VhostVdpaControl(deviceName, settings, OF_HOST, watch(), PinLimit.OF_PROCESS));
     }
 
     private synchronized DeviceWatch watch() throws IOException {
@@ -131,15 +150,15 @@ public final class VhostVdpaManagement implements Provisioner, AutoCloseable {
                 path(attributes.get(VHOST_VDPA)), deviceId, queues, queueSize, identity, dirtyLog, features);
     }
 
-    /** The file itself where a link leads to it: its name is watched. */
+    /** A name, or the file itself where a link leads to it: what it is called is watched. */
     private static Path path(@Nullable String value) {
         if (value == null || value.isEmpty()) {
-            throw new IllegalArgumentException(
-                    "vhost-vdpa: the device's file is needed, such as vhost-vdpa=/dev/vhost-vdpa-0");
+            throw new IllegalArgumentException("vhost-vdpa: the device's name or file is needed, such as"
+                    + " vhost-vdpa=blk-disk0 or vhost-vdpa=/dev/vhost-vdpa-0");
         }
         try {
             Path path = Path.of(value);
-            return Files.exists(path) ? path.toRealPath() : path;
+            return path.getParent() != null && Files.exists(path) ? path.toRealPath() : path;
         } catch (InvalidPathException | IOException e) {
             throw new IllegalArgumentException("vhost-vdpa: " + e.getMessage(), e);
         }

@@ -7,7 +7,8 @@ import java.util.Map;
 /**
  * How a device of the kernel is to be taken.
  *
- * @param path such as /dev/vhost-vdpa-0
+ * @param path the device's file, such as /dev/vhost-vdpa-0, or a name of the device alone: its stable name or the one on the
+ *     vdpa bus; which file that is, is asked at each opening
  * @param deviceId the virtio type that it has to be; 0 for any
  * @param queueCount queues to use; 0 for as many as it has
  * @param maxQueueSize most entries of a queue, a power of two up to 32768; 0 for what the device takes

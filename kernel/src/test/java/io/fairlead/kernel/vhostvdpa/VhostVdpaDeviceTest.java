@@ -392,6 +392,54 @@ class VhostVdpaDeviceTest {
         }
     }
 
+    /** As numbers of character devices are given out anew. */
+    @Test
+    void aDeviceByNameIsFoundWhereverItComesBack(@TempDir Path folder) throws Exception {
+        List<Path> opened = new ArrayList<>();
+        List<Path> places = new ArrayList<>(List.of(folder.resolve("vhost-vdpa-0"), folder.resolve("vhost-vdpa-7")));
+        for (Path place : places) {
+            Files.createFile(place);
+        }
+        FakeKernel[] kernels = {new FakeKernel(), new FakeKernel()};
+        VhostCalls.Opener host = new VhostCalls.Opener() {
+            @Override
+            public VhostCalls open(Path path) {
+                opened.add(path);
+                return kernels[opened.size() - 1];
+            }
+
+            @Override
+            public Path find(Path path) throws IOException {
+                assertThat(path).isEqualTo(Path.of("blk-disk0"));
+                if (places.isEmpty()) {
+                    throw new IOException("vDPA device %s does not exist".formatted(path));
+                }
+                return places.removeFirst();
+            }
+        };
+        try (DeviceWatch watch = new DeviceWatch()) {
+            VhostVdpaControl control = new VhostVdpaControl(
+                    "disk0",
+                    VhostVdpaSettings.of(Path.of("blk-disk0")),
+                    host,
+                    watch,
+                    new PinLimit(new VhostVdpaFixture.FakeLimit()));
+            try (VhostVdpaDevice device = new VhostVdpaDevice(control)) {
+                assertThat(device.file()).isEqualTo(folder.resolve("vhost-vdpa-0"));
+                Files.delete(folder.resolve("vhost-vdpa-0"));
+                Awaitility.await().until(() -> !device.isThere());
+                assertThat(kernels[0].closed).isTrue();
+                device.reset();
+                assertThat(device.file()).isEqualTo(folder.resolve("vhost-vdpa-7"));
+                Files.delete(folder.resolve("vhost-vdpa-7"));
+                Awaitility.await().until(() -> !device.isThere());
+                device.reset();
+                assertThat(device.status() & DeviceStatus.DEVICE_NEEDS_RESET).isNotZero();
+                assertThat(opened).hasSize(2);
+            }
+        }
+    }
+
     @Test
     void aDeviceOfAnotherTypeIsRefused() {
         assertThatThrownBy(() -> new VhostVdpaFixture(
@@ -410,6 +458,7 @@ class VhostVdpaDeviceTest {
                         new VhostVdpaSettings(java.nio.file.Path.of("/dev/vhost-vdpa-7"), 2, 0, 0, Map.of(), true, -1));
         for (Map<String, String> wrong : List.of(
                 Map.of("queues", "2"),
+                Map.of("vhost-vdpa", ""),
                 Map.of("vhost-vdpa", "/dev/x", "queue-size", "100"),
                 Map.of("vhost-vdpa", "/dev/x", "features", "1"),
                 Map.of("vhost-vdpa", "/dev/x", "path", "disk.img"))) {
