@@ -5,19 +5,15 @@ import io.fairlead.vdpa.DeviceListener;
 import io.fairlead.vdpa.MemoryTable;
 import io.fairlead.vdpa.SharedDirtyLog;
 import io.fairlead.vdpa.VendorState;
-import io.fairlead.virtio.DeviceId;
 import io.fairlead.virtio.DeviceStatus;
 import io.fairlead.virtio.Feature;
 import io.fairlead.virtio.GuestFaultException;
-import io.fairlead.virtio.NetConfig;
 import io.fairlead.virtio.QueueState;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -69,30 +65,13 @@ final class VhostVdpaControl {
         VhostVdpaLink first = link();
         try {
             offer = VhostVdpaOffer.discover(first);
-            queues = queues(settings, offer);
+            queues = DriverView.queues(settings, offer);
             config = config(first);
             take(first, offer);
         } catch (IOException | RuntimeException e) {
             first.close();
             throw e;
         }
-    }
-
-    private static List<VhostVdpaQueue> queues(VhostVdpaSettings settings, VhostVdpaOffer offer) {
-        if (settings.deviceId() != 0 && settings.deviceId() != offer.deviceId()) {
-            throw new IllegalArgumentException("type: %s is a device of type %s (virtio id %d), not %s"
-                    .formatted(
-                            settings.path(),
-                            DeviceId.name(offer.deviceId()),
-                            offer.deviceId(),
-                            DeviceId.name(settings.deviceId())));
-        }
-        int count = queueCount(settings, offer);
-        int max = settings.maxQueueSize() == 0 ? Integer.MAX_VALUE : settings.maxQueueSize();
-        return IntStream.range(0, count)
-                .mapToObj(index -> new VhostVdpaQueue(
-                        index, Math.min(max, offer.queueSizes().get(index))))
-                .toList();
     }
 
     private VhostVdpaLink link() throws IOException {
@@ -105,41 +84,14 @@ final class VhostVdpaControl {
         return open == null ? settings.path() : open.link().path();
     }
 
-    private static int queueCount(VhostVdpaSettings settings, VhostVdpaOffer offer) {
-        int has = offer.driverQueueCount();
-        boolean paired = offer.deviceId() == DeviceId.NET;
-        if (settings.queueCount() == 0) {
-            return paired ? Math.min(2, has) : has;
-        }
-        if (settings.queueCount() > has) {
-            throw new IllegalArgumentException("queues: %s has %d queues for a driver, not %d%s"
-                    .formatted(
-                            settings.path(),
-                            has,
-                            settings.queueCount(),
-                            paired && offer.queuePairs() == 1
-                                    ? ": more than one pair needs a device with VIRTIO_NET_F_MQ and a control queue"
-                                    : ""));
-        }
-        if (paired && settings.queueCount() > 2 && settings.queueCount() % 2 != 0) {
-            throw new IllegalArgumentException("queues: %d are no pairs of a network device; give it an even number"
-                    .formatted(settings.queueCount()));
-        }
-        return settings.queueCount();
-    }
-
     /** What a driver is offered. */
     long offeredFeatures() {
-        return offer.driverFeatures(queues.size()) & settings.features();
+        return DriverView.features(settings, offer, queues.size());
     }
 
-    /** Reads the configuration space as a driver of the queues in use has to see it. */
+    /** Reads the configuration space as a driver has to see it. */
     byte[] config(VhostVdpaLink source) throws IOException {
-        byte[] bytes = offer.config(source);
-        if (offer.queuePairs() > 1 && queues.size() > 2) {
-            NetConfig.MAX_VIRTQUEUE_PAIRS.write(MemorySegment.ofArray(bytes), queues.size() / 2);
-        }
-        return bytes;
+        return DriverView.config(source, offer, queues.size());
     }
 
     /** The device and its file, for messages. */
