@@ -130,6 +130,28 @@ final class Apt implements PackageSource {
     }
 
     @Override
+    public void downloadSource(String release, String name, Path folder) throws IOException {
+        configure();
+        Path binaries = directory.resolve(release + ".list");
+        Files.writeString(
+                directory.resolve(release + "-source.list"),
+                Files.readString(binaries).replaceAll("(?m)^deb ", "deb-src "));
+        Path status = directory.resolve("status/none");
+        Command.Result lists = runLocked(aptGet(release + "-source", status).and("update", "-q"), UPDATE_TIMEOUT);
+        if (lists.exitCode() != 0 || lists.errors().contains("Failed to fetch")) {
+            throw offline("the list of source packages", lists);
+        }
+        Command.Result result = runLocked(
+                aptGet(release + "-source", status)
+                        .and("-q", "source", "--download-only", "--tar-only", name + "/" + release)
+                        .in(folder),
+                DOWNLOAD_TIMEOUT);
+        if (result.exitCode() != 0) {
+            throw offline("the source of " + name, result);
+        }
+    }
+
+    @Override
     public Path archives() {
         return directory.resolve("cache/archives");
     }

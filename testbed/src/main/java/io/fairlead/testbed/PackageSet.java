@@ -4,6 +4,7 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * Packages of one Debian release that are used together, unpacked into one folder.
@@ -34,6 +35,11 @@ record PackageSet(String name, String release, boolean backports, List<String> p
             "bison",
             "flex",
             "xz-utils");
+
+    /** What libvirt itself needs to run. */
+    private static final List<String> LIBVIRT_ASSUMED = Stream.concat(
+                    INSTALLATION_ONLY.stream(), Stream.of("libvirt0", "libsasl2-modules", "ucf", "debconf-2.0"))
+            .toList();
 
     static final PackageSet QEMU_11 = new PackageSet(
             "qemu-11",
@@ -180,6 +186,10 @@ record PackageSet(String name, String release, boolean backports, List<String> p
                     "kmod",
                     "libelf-dev"),
             List.of("adduser", "passwd", "base-passwd", "debconf", "dpkg", "login.defs", "init-system-helpers"));
+
+    /** libvirt's schemas, and the program that holds documents against them. */
+    static final PackageSet LIBVIRT_SCHEMA = new PackageSet(
+            "libvirt-schema", "trixie", false, List.of("libvirt-common", "libxml2-utils"), LIBVIRT_ASSUMED);
 
     PackageSet {
         packages = List.copyOf(packages);

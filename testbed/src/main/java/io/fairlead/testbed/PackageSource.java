@@ -18,6 +18,13 @@ interface PackageSource {
     /** Fetches files into {@link #archives}, goes on with half-fetched ones, and checks their sums. */
     void download(PackageSet set, List<String> names, List<Archive> archives, Progress progress) throws IOException;
 
+    /**
+     * Fetches the upstream archive of a source package and checks its sum.
+     *
+     * @param folder an existing one, where the file is put
+     */
+    void downloadSource(String release, String name, Path folder) throws IOException;
+
     /** The folder of complete package files. */
     Path archives();
 

@@ -47,6 +47,27 @@ final class PackageStore {
         return new ProgramRoot(folder);
     }
 
+    /**
+     * A folder with the upstream archive of a source package, which is fetched first where it is not there.
+     *
+     * @param release such as {@code trixie}
+     */
+    Path source(String release, String name) throws IOException {
+        Path folder = cache.resolve("sources").resolve(release + "-" + name);
+        if (!isComplete(folder)) {
+            try (Cache.Held _ = cache.lock()) {
+                if (!isComplete(folder)) {
+                    progress.step("Fetching the source of " + name);
+                    Cache.deleteTree(folder);
+                    Files.createDirectories(folder);
+                    source.downloadSource(release, name, folder);
+                    Cache.writeAtomically(folder.resolve(STAMP), name + "\n");
+                }
+            }
+        }
+        return folder;
+    }
+
     /** The names of a set's package files, which have the versions, one a line. */
     String stamp(PackageSet set) throws IOException {
         return Files.readString(folder(set).resolve(STAMP));

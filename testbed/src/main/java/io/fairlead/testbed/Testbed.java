@@ -7,6 +7,8 @@ import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -22,6 +24,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Testbed implements AutoCloseable {
     private static final String LIBRARY_FOLDER = "usr/lib/x86_64-linux-gnu/";
+
+    private static final Duration UNPACK_TIMEOUT = Duration.ofMinutes(2);
 
     private final Cache cache;
     private final Progress progress;
@@ -154,6 +158,47 @@ public final class Testbed implements AutoCloseable {
     /** The command that starts a program of the guests' userland on the host, such as {@code usr/bin/fio}. */
     public List<String> hostCommand(String program) throws IOException {
         return store.get(PackageSet.USERLAND).command(program);
+    }
+
+    /** The command that holds XML documents against schemas. */
+    public List<String> xmllint() throws IOException {
+        return store.get(PackageSet.LIBVIRT_SCHEMA).command("usr/bin/xmllint");
+    }
+
+    /** libvirt's own schema of domains, in Relax NG. */
+    public Path libvirtDomainSchema() throws IOException {
+        return store.get(PackageSet.LIBVIRT_SCHEMA).file("usr/share/libvirt/schemas/domain.rng");
+    }
+
+    /**
+     * libvirt's own test data for QEMU's domains: a folder of documents, right ones and wrong ones. Never write to it.
+     */
+    public Path libvirtDomains() throws IOException {
+        Path folder = store.source("trixie", "libvirt");
+        Path unpacked = folder.resolve("domains");
+        if (!Files.isDirectory(unpacked)) {
+            try (Cache.Held _ = cache.lock()) {
+                if (!Files.isDirectory(unpacked)) {
+                    unpackDomains(folder, unpacked);
+                }
+            }
+        }
+        return unpacked;
+    }
+
+    private static void unpackDomains(Path folder, Path unpacked) throws IOException {
+        Path partial = Files.createDirectories(folder.resolve("domains.partial"));
+        try (DirectoryStream<Path> archives = Files.newDirectoryStream(folder, "libvirt_*.orig.tar.*[!c]")) {
+            for (Path archive : archives) {
+                String _ = Command.of("tar", "-xf", archive.toString(), "-C", partial.toString())
+                        .and("--strip-components=3", "--wildcards", "*/tests/qemuxmlconfdata/*.xml")
+                        .run(UNPACK_TIMEOUT);
+                Files.move(partial, unpacked, StandardCopyOption.ATOMIC_MOVE);
+                return;
+            }
+        }
+        throw new TestbedException(
+                "The source of libvirt has no archive in " + folder + ": delete the folder and try again");
     }
 
     /** The UEFI firmware's code, read only. */

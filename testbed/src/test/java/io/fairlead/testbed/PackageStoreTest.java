@@ -153,6 +153,11 @@ class PackageStoreTest {
 
     /** Packages made here, "fetched" by copying. */
     private static final class LocalSource implements PackageSource {
+        @Override
+        public void downloadSource(String release, String name, Path folder) {
+            throw new AssertionError("not asked for");
+        }
+
         final Path mirror;
         final AtomicInteger calls = new AtomicInteger();
         final AtomicInteger downloads = new AtomicInteger();

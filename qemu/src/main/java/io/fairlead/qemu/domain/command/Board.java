@@ -2,20 +2,23 @@ package io.fairlead.qemu.domain.command;
 
 import io.fairlead.qemu.domain.Domain;
 import io.fairlead.qemu.domain.DomainException;
+import java.util.Set;
 
 /** The two boards of PCs: what their PCI root is called, and which slots are their own. */
 enum Board {
     /** PCI Express: devices sit behind root ports, which is where they can be plugged. */
-    Q35("pcie.0", 0x1f),
+    Q35("pcie.0", 0x1f, 2),
     /** Conventional PCI: all devices sit at the root. */
-    I440FX("pci.0", 1);
+    I440FX("pci.0", 1, 1);
 
     private final String rootBus;
     private final int ownSlot;
+    private final int secondFunction;
 
-    Board(String rootBus, int ownSlot) {
+    Board(String rootBus, int ownSlot, int secondFunction) {
         this.rootBus = rootBus;
         this.ownSlot = ownSlot;
+        this.secondFunction = secondFunction;
     }
 
     static Board of(Domain domain) throws DomainException {
@@ -37,8 +40,13 @@ enum Board {
         return rootBus;
     }
 
-    /** A slot of the root that the board's own functions have, besides slot 0. */
+    /** A slot of the root, besides slot 0, where the board has functions of its own. */
     int ownSlot() {
         return ownSlot;
+    }
+
+    /** These functions; among the others there is room for the USB controller that comes with the chip. */
+    Set<Integer> ownFunctions() {
+        return Set.of(0, secondFunction, 3);
     }
 }

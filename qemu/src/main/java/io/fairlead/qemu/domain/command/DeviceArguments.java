@@ -109,10 +109,15 @@ final class DeviceArguments {
         if ("none".equals(model)) {
             return;
         }
-        if (model != null && !model.equals("qemu-xhci") && !model.equals("nec-xhci")) {
-            throw out.refuse(controller, "USB controllers of model " + model + " are not made", "use qemu-xhci");
-        }
-        out.json("-device", out.device("nec-xhci".equals(model) ? "nec-usb-xhci" : "qemu-xhci", controller));
+        String driver = switch (model) {
+            case null -> "qemu-xhci";
+            case "qemu-xhci" -> "qemu-xhci";
+            case "nec-xhci" -> "nec-usb-xhci";
+            case "piix3-uhci" -> "piix3-usb-uhci";
+            default ->
+                throw out.refuse(controller, "USB controllers of model " + model + " are not made", "use qemu-xhci");
+        };
+        out.json("-device", out.device(driver, controller));
     }
 
     private void filesystem(Filesystem fs) throws DomainException {

@@ -171,7 +171,7 @@ public final class DomainPlan {
     /** What the document says. */
     private void takePlaces() throws DomainException {
         root.put(0, all());
-        root.put(board.ownSlot(), all());
+        root.put(board.ownSlot(), new HashSet<>(board.ownFunctions()));
         for (Device device : devices) {
             if (Kinds.isRootPort(device)) {
                 if (board != Board.Q35) {

@@ -139,6 +139,17 @@ class DomainMachineTest {
                 .hasMessageContaining(reason);
     }
 
+    @Test
+    void theUsbControllerOfTheBoardsChipHasItsFunction() throws DomainException {
+        String usb = "<controller type='usb' index='0' model='piix3-uhci'>"
+                + "<address type='pci' domain='0x0000' bus='0x00' slot='0x01' function='0x2'/></controller>";
+        Domain domain = DomainXml.parse(SampleDomains.with(usb + RNG).replace("'q35'", "'pc'"))
+                .domain();
+        assertThat(command(DomainPlan.complete(domain, 0).domain()))
+                .contains("\"addr\":\"0x1.0x2\",\"bus\":\"pci.0\",\"driver\":\"piix3-usb-uhci\"")
+                .contains("\"addr\":\"0x2.0x0\",\"bus\":\"pci.0\",\"driver\":\"virtio-rng-pci\"");
+    }
+
     /** Whatever the order, all have places of their own, spares are free, and nothing moves when something goes. */
     @Test
     void placesAreUniqueAndStay() throws DomainException {
