@@ -70,7 +70,7 @@ final class BoardArguments {
         Boot.Nvram nvram = boot.nvram();
         String variables = nvram == null ? null : nvram.path();
         String code;
-        if (loader != null && (variables != null || loader.readOnly())) {
+        if (loader != null && (variables != null || nvram == null)) {
             code = loader.path();
         } else {
             HostResources.Firmware firmware = out.host().firmware(out.domain());

@@ -40,6 +40,9 @@ public interface HostResources {
     /** A free number for a guest's sockets. */
     int cid(Vsock vsock) throws DomainException;
 
-    /** The firmware for a domain that wants UEFI; its own nvram path is to be followed where it has one. */
+    /**
+     * The firmware for a domain that wants UEFI; its nvram's path and
+     * template are to be followed where it has them. Asked, too, for the variables of a loader of the user's.
+     */
     Firmware firmware(Domain domain) throws DomainException;
 }

@@ -101,6 +101,20 @@ class DomainMachineTest {
     }
 
     @Test
+    void variablesOfAUsersLoaderAreTheHostsWhereTheyHaveNoPath() throws DomainException {
+        Domain domain = DomainXml.parse(
+                        SampleDomains.with("")
+                                .replace(
+                                        "</os>",
+                                        "<loader readonly='yes' type='pflash'>/own/code.fd</loader><nvram template='/own/vars.fd'/></os>"))
+                .domain();
+        assertThat(command(DomainPlan.complete(domain, 0).domain()))
+                .contains("\"filename\":\"/own/code.fd\"")
+                .contains("\"filename\":\"/fw/small.fd\"")
+                .doesNotContain("/fw/code.fd");
+    }
+
+    @Test
     void devicesAreBootedFromInTheirOrder() throws DomainException {
         String devices =
                 "<disk><source file='/a'/><target dev='vda'/></disk><disk><source file='/b'/><target dev='vdb'/></disk>"
