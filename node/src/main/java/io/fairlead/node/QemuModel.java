@@ -5,6 +5,7 @@ import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.virtio.DeviceId;
 import java.nio.file.Path;
 import java.util.Set;
+import java.util.stream.IntStream;
 
 /** Which of QEMU's devices presents a device of ours. */
 public final class QemuModel {
@@ -38,10 +39,18 @@ public final class QemuModel {
                 VhostUserDevice.of(name, "vhost-user-test-device-pci", socket)
                         .with("virtio-id", device.deviceId())
                         .with("num_vqs", queues)
-                        .with("vq_size", device.maxQueueSize(0))
+                        .with("vq_size", smallestQueue(device))
                         .with("config_size", device.configByteCount());
         };
         return RECONNECTING.contains(device.deviceId()) ? model.withReconnectMillis(RECONNECT_MILLIS) : model;
+    }
+
+    /** The generic device has one size for all its queues. */
+    private static int smallestQueue(VdpaDevice device) {
+        return IntStream.range(0, device.queueCount())
+                .map(device::maxQueueSize)
+                .min()
+                .orElse(1);
     }
 
     private static VhostUserDevice net(VdpaDevice device, Path socket) {

@@ -24,8 +24,9 @@ public record DirectVdpaDevice(String id, Path file, Map<String, String> propert
         properties = Map.copyOf(properties);
     }
 
+    /** Without the legacy interface, which not every type has: QEMU would refuse those. */
     public static DirectVdpaDevice of(String id, Path file) {
-        return new DirectVdpaDevice(id, file, Map.of());
+        return new DirectVdpaDevice(id, file, Map.of("disable-legacy", "on"));
     }
 
     /** The same with a property set. */

@@ -83,7 +83,7 @@ class MachineSpecTest {
                 .directVdpa(DirectVdpaDevice.of("d0", Path.of("/dev/a,b")).with("bus", "port1"))
                 .build()
                 .arguments(V10, MONITOR, List.of());
-        assertThat(arguments).contains("vhost-vdpa-device-pci,id=d0,vhostdev=/dev/a,,b,bus=port1");
+        assertThat(arguments).contains("vhost-vdpa-device-pci,id=d0,vhostdev=/dev/a,,b,bus=port1,disable-legacy=on");
         assertThatIllegalArgumentException().isThrownBy(() -> DirectVdpaDevice.of("0", Path.of("/dev/a")));
     }
 

@@ -162,7 +162,8 @@ final class OpenDevice implements AutoCloseable {
         int now = link.status();
         if (!DeviceStatus.has(now, DeviceStatus.DRIVER_OK) || DeviceStatus.has(now, DeviceStatus.DEVICE_NEEDS_RESET)) {
             throw new IOException(
-                    "%s: the device does not go live: its status is %s".formatted(peer, DeviceStatus.describe(now)));
+                    "%s: the device does not go live: its status is %s; the kernel's log may say why (vp_vdpa needs an interrupt vector for each queue and one more)"
+                            .formatted(peer, DeviceStatus.describe(now)));
         }
         live = true;
         migration.started();

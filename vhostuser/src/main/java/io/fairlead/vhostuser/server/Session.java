@@ -92,6 +92,7 @@ final class Session implements DeviceListener {
             reason = serve();
         } catch (ProtocolException e) {
             reason = "protocol violation: " + e.getMessage();
+            LOG.warn("{}: {}", device.name(), reason);
         } catch (GuestFaultException | IOException e) {
             reason = String.valueOf(e.getMessage());
         } catch (RuntimeException | Error e) {
