@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.fairlead.systemtests.kernel.KernelDiskInGuest;
 import io.fairlead.testbed.L1Host;
 import io.fairlead.testbed.L1Kernel;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 
 /** A guest uses a disk of the host's kernel by Fairlead's front-end, which is not on the data path. */
 @Timeout(600)
@@ -16,9 +16,18 @@ class KernelDiskTest {
     @RegisterExtension
     static final L1Lab L1 = new L1Lab();
 
-    @ParameterizedTest
-    @EnumSource
-    void aGuestUsesADiskOfTheKernel(L1Kernel kernel) throws Exception {
+    @Test
+    void aGuestUsesADiskOfTheKernel() throws Exception {
+        useDisk(L1Kernel.V7_3);
+    }
+
+    @Test
+    @Tag("long")
+    void aGuestUsesADiskOfTheKernelOnTheOtherKernel() throws Exception {
+        useDisk(L1Kernel.V6_12);
+    }
+
+    private static void useDisk(L1Kernel kernel) throws Exception {
         L1Lab.assumeL2();
         L1Host host = L1.shared(kernel);
         L1Lab.writeProgram(host, "disk-in-guest", KernelDiskInGuest.class.getName());

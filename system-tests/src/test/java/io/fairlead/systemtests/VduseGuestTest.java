@@ -8,10 +8,10 @@ import io.fairlead.testbed.L1Kernel;
 import io.fairlead.testbed.Testbed;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * A disk of ours, by VDUSE and vhost_vdpa, is a guest's: by a driver of our own, by Fairlead's front-end in another process,
@@ -62,9 +62,18 @@ class VduseGuestTest {
     @RegisterExtension
     static final L1Lab L1 = new L1Lab();
 
-    @ParameterizedTest
-    @EnumSource
-    void aGuestUsesTheDisk(L1Kernel kernel) throws Exception {
+    @Test
+    void aGuestUsesTheDisk() throws Exception {
+        useDisk(L1Kernel.V6_12);
+    }
+
+    @Test
+    @Tag("long")
+    void aGuestUsesTheDiskOnTheOtherKernel() throws Exception {
+        useDisk(L1Kernel.V7_3);
+    }
+
+    private static void useDisk(L1Kernel kernel) throws Exception {
         L1Lab.assumeL2();
         try (Testbed _ = Lab.TESTBED.forL2Guests()) {
             L1Host host = L1.shared(kernel);
