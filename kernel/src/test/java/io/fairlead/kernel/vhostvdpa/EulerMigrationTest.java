@@ -4,8 +4,6 @@ import static io.fairlead.kernel.vhostvdpa.VhostVdpaFixture.PAGE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.fairlead.linux.Fd;
-import io.fairlead.linux.Mapping;
 import io.fairlead.vdpa.SharedDirtyLog;
 import io.fairlead.vdpa.StateMismatchException;
 import io.fairlead.vdpa.VendorState;
@@ -23,34 +21,19 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The device's own state and the words on a migration, over a model of openEuler's kernels. */
+@ExtendWith(NoLeaks.class)
 class EulerMigrationTest {
     private static final long RAM = 0x10_0000;
     private static final String MAKE = "pci 19e5:0206 19e5:0051";
     private static final byte[] STATE = {5, 4, 3, 2, 1};
     private static final int AGREED = DeviceStatus.ACKNOWLEDGE | DeviceStatus.DRIVER | DeviceStatus.FEATURES_OK;
-
-    private long descriptorsBefore;
-    private long mappingsBefore;
-
-    @BeforeEach
-    void count() {
-        descriptorsBefore = Fd.openCount();
-        mappingsBefore = Mapping.openCount();
-    }
-
-    @AfterEach
-    void nothingLeaks() {
-        assertThat(Fd.openCount()).isEqualTo(descriptorsBefore);
-        assertThat(Mapping.openCount()).isEqualTo(mappingsBefore);
-    }
 
     private static FakeKernel euler() {
         FakeKernel kernel = new FakeKernel();

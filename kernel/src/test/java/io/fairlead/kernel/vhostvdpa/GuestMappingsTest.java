@@ -4,8 +4,6 @@ import static io.fairlead.kernel.vhostvdpa.VhostVdpaFixture.PAGE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.fairlead.linux.Fd;
-import io.fairlead.linux.Mapping;
 import io.fairlead.linux.Memfd;
 import io.fairlead.vdpa.MemoryRegion;
 import io.fairlead.vdpa.MemoryTable;
@@ -15,26 +13,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
+@ExtendWith(NoLeaks.class)
 class GuestMappingsTest {
-    private long descriptorsBefore;
-    private long mappingsBefore;
-
-    @BeforeEach
-    void count() {
-        descriptorsBefore = Fd.openCount();
-        mappingsBefore = Mapping.openCount();
-    }
-
-    @AfterEach
-    void nothingLeaks() {
-        assertThat(Fd.openCount()).isEqualTo(descriptorsBefore);
-        assertThat(Mapping.openCount()).isEqualTo(mappingsBefore);
-    }
-
     @Test
     void onlyTheDifferenceIsTold() throws Exception {
         try (VhostVdpaFixture fixture = new VhostVdpaFixture(new FakeKernel())) {

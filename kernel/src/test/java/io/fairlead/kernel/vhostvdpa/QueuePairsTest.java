@@ -4,8 +4,6 @@ import static io.fairlead.kernel.vhostvdpa.VhostVdpaFixture.PAGE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.fairlead.linux.Fd;
-import io.fairlead.linux.Mapping;
 import io.fairlead.linux.Vhost;
 import io.fairlead.virtio.DeviceId;
 import io.fairlead.virtio.DeviceStatus;
@@ -17,35 +15,20 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Network devices with several pairs of queues, and the control queue that says how many run. */
+@ExtendWith(NoLeaks.class)
 @Timeout(60)
 class QueuePairsTest {
     private static final long RAM = 0x10_0000;
     private static final long OFFERED = Feature.VERSION_1 | NetConfig.F_MQ | NetConfig.F_CTRL_VQ | Feature.RING_PACKED;
     private static final long TAKEN = Feature.VERSION_1 | NetConfig.F_MQ;
     private static final int AGREED = DeviceStatus.ACKNOWLEDGE | DeviceStatus.DRIVER | DeviceStatus.FEATURES_OK;
-
-    private long descriptorsBefore;
-    private long mappingsBefore;
-
-    @BeforeEach
-    void count() {
-        descriptorsBefore = Fd.openCount();
-        mappingsBefore = Mapping.openCount();
-    }
-
-    @AfterEach
-    void nothingLeaks() {
-        assertThat(Fd.openCount()).isEqualTo(descriptorsBefore);
-        assertThat(Mapping.openCount()).isEqualTo(mappingsBefore);
-    }
 
     private static FakeKernel card(int pairs) {
         FakeKernel kernel = new FakeKernel();

@@ -4,8 +4,6 @@ import static io.fairlead.kernel.vhostvdpa.VhostVdpaFixture.PAGE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.fairlead.linux.Fd;
-import io.fairlead.linux.Mapping;
 import io.fairlead.vdpa.Departure;
 import io.fairlead.vdpa.DeviceListener;
 import io.fairlead.vdpa.MemoryTable;
@@ -26,30 +24,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
+@ExtendWith(NoLeaks.class)
 class VhostVdpaDeviceTest {
     private static final long RAM = 0x10_0000;
     private static final int AGREED = DeviceStatus.ACKNOWLEDGE | DeviceStatus.DRIVER | DeviceStatus.FEATURES_OK;
     private static final int LIVE = AGREED | DeviceStatus.DRIVER_OK;
-
-    private long descriptorsBefore;
-    private long mappingsBefore;
-
-    @BeforeEach
-    void count() {
-        descriptorsBefore = Fd.openCount();
-        mappingsBefore = Mapping.openCount();
-    }
-
-    @AfterEach
-    void nothingLeaks() {
-        assertThat(Fd.openCount()).isEqualTo(descriptorsBefore);
-        assertThat(Mapping.openCount()).isEqualTo(mappingsBefore);
-    }
 
     private static FakeKernel pci() {
         FakeKernel kernel = new FakeKernel();
