@@ -42,6 +42,7 @@ class ArchitectureTest {
             Map.entry("qemu", Set.of("linux")),
             Map.entry("testbed", Set.of("linux", "qemu")),
             Map.entry("node", Set.of("linux", "virtio", "vdpa", "devices", "vhostuser", "kernel", "qemu")),
+            Map.entry("daemon", Set.of("linux", "virtio", "vdpa", "devices", "vhostuser", "kernel", "qemu", "node")),
             Map.entry("bench", Set.of("linux", "virtio", "vdpa", "devices", "vhostuser", "kernel", "qemu", "testbed")),
             Map.entry(
                     "cli",
@@ -55,6 +56,7 @@ class ArchitectureTest {
                             "qemu",
                             "testbed",
                             "node",
+                            "daemon",
                             "bench")));
 
     /** What the JDK calls restricted and can make the JVM crash; by class and method. */
