@@ -1,7 +1,6 @@
 package io.fairlead.daemon.events;
 
 import io.fairlead.daemon.http.EventStream;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -78,8 +77,7 @@ public final class EventLog implements AutoCloseable {
                     data.set(field.getKey(), field.getValue());
                 }
             });
-            ring[(int) (seq % ring.length)] =
-                    new EventStream.Event(seq, kind, data.toString().getBytes(StandardCharsets.UTF_8));
+            ring[(int) (seq % ring.length)] = new EventStream.Event(seq, kind, data.toString());
             next = seq + 1;
             oldest = Math.max(oldest, next - ring.length);
             published.signalAll();
@@ -126,7 +124,7 @@ public final class EventLog implements AutoCloseable {
                 .put("text", missed + " events are not kept any more")
                 .put("missed", missed)
                 .toString();
-        return new EventStream.Event(lastMissed, GAP, json.getBytes(StandardCharsets.UTF_8));
+        return new EventStream.Event(lastMissed, GAP, json);
     }
 
     private final class Reader implements EventStream {

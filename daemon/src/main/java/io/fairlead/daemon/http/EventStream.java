@@ -13,9 +13,9 @@ public interface EventStream extends AutoCloseable {
      *
      * @param id by which a reader goes on after a lost connection; sent where it is not negative
      * @param name its kind, without line breaks
-     * @param json its data in UTF-8, without line breaks; not to be changed
+     * @param json its data, without line breaks
      */
-    record Event(long id, String name, byte[] json) {}
+    record Event(long id, String name, String json) {}
 
     /** Waits for the next event; {@code null} when there was none in this time. */
     @Nullable

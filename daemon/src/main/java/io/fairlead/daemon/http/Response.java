@@ -9,6 +9,7 @@ public sealed interface Response {
     record Json(int status, JsonNode body) implements Response {}
 
     /** Bytes of any content type; none at all where there is no type. */
+    @SuppressWarnings("ArrayRecordComponent") // never compared
     record Bytes(int status, String contentType, byte[] body) implements Response {}
 
     /** Server-sent events, until the stream is over, the reader goes, or the server stops. */
