@@ -71,7 +71,7 @@ record GuestLoad(String device, int readers, int readMib, int bufferMib, int wri
 
     /** Writes what the disk has at first, to a file or to a block device. */
     Path write(Path image) throws IOException {
-        byte[] content = new byte[(readers * readMib + writtenMib) << 20];
+        byte[] content = new byte[mib() << 20];
         new Random(SEED).nextBytes(content);
         try (FileChannel channel = FileChannel.open(image, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
             ByteBuffer rest = ByteBuffer.wrap(content);
@@ -82,6 +82,11 @@ record GuestLoad(String device, int readers, int readMib, int bufferMib, int wri
             channel.force(true);
         }
         return image;
+    }
+
+    /** How much of the disk is used, from its start. */
+    int mib() {
+        return readers * readMib + writtenMib;
     }
 
     /** Reports {@code {"at":"load"}} when all is under way; the host's next line ends it. */

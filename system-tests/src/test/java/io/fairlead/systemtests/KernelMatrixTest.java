@@ -43,6 +43,7 @@ class KernelMatrixTest {
         List<List<String>> groups = List.of(
                 List.of("sim,sim", "sim,fairlead"),
                 List.of("sim,vduse"),
+                List.of("sim,vp"),
                 List.of("vp,vp", "vp,fairlead"),
                 List.of("vp,vduse", "vduse,vduse"),
                 List.of("vduse,fairlead", "fairlead,fairlead"));

@@ -98,12 +98,16 @@ final class KernelMoves {
 
     private DiskHosts hosts(String pair, VendorCell cell, UnaryOperator<VdpaDevice> shown)
             throws IOException, InterruptedException {
-        return new DiskHosts(folder, image(pair), cell, guests, GuestLoad.light("/dev/vda"), shown);
-    }
-
-    /** What both disks store: the simulator's memory, which all its devices share, or the outer machine's file. */
-    private static Path image(String pair) throws IOException {
-        return disk(pair.contains("sim") ? Path.of(LOCAL_SIMULATOR) : function(KernelLab.LOCAL_SLOT));
+        GuestLoad load = GuestLoad.light("/dev/vda");
+        Path simulated = disk(Path.of(LOCAL_SIMULATOR));
+        Path file = disk(function(KernelLab.LOCAL_SLOT));
+        UnaryOperator<VdpaDevice> all = shown;
+        if (pair.equals("sim,vp")) {
+            UnaryOperator<VdpaDevice> copied = new CopiedDisks(List.of(simulated, file), load.mib());
+            all = device -> shown.apply(copied.apply(device));
+        }
+        // What both disks store: the simulator's memory, which all its devices share, or the outer machine's file.
+        return new DiskHosts(folder, pair.contains("sim") ? simulated : file, cell, guests, load, all);
     }
 
     /** The block device that this host's own driver has of a device. */

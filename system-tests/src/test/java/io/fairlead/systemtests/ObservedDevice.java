@@ -48,6 +48,16 @@ final class ObservedDevice {
                 method.getName().equals("capabilities") ? capabilities : method.invoke(device, arguments));
     }
 
+    /** A device before whose queues start something is done. */
+    static VdpaDevice beforeStart(VdpaDevice device, Runnable first) {
+        return proxy((method, arguments) -> {
+            if (method.getName().equals("queueReady") && arguments.length == 2 && arguments[1].equals(true)) {
+                first.run();
+            }
+            return method.invoke(device, arguments);
+        });
+    }
+
     /** What happens before a call; it is made where this says so. */
     private interface Before {
         boolean call();

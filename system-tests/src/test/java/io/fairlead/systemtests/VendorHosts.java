@@ -170,7 +170,7 @@ abstract class VendorHosts implements AutoCloseable {
                 .findFirst()
                 .orElseThrow(() -> new AssertionError("no report: " + end + ", " + lines));
         boolean moved = report.path("result").asString("").equals("MOVED");
-        assertThat(end.path("done").asInt(-1)).as("%s, %s", end, lines).isEqualTo(moved ? 0 : 1);
+        assertThat(end.path("done").asInt(-1)).as("%s, %s", end, report).isEqualTo(moved ? 0 : 1);
         if (moved) {
             guest.moved();
             VendorHost from = here;
