@@ -7,6 +7,7 @@ module io.fairlead.cli {
     requires io.fairlead.qemu;
     requires io.fairlead.testbed;
     requires io.fairlead.node;
+    requires io.fairlead.daemon;
     requires io.fairlead.bench;
     requires info.picocli;
     requires java.management;

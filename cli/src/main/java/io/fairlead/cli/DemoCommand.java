@@ -61,7 +61,7 @@ final class DemoCommand implements Callable<Integer> {
             if (json != null) {
                 Files.writeString(json, report.json());
             }
-            return report.held() ? 0 : Main.EXIT_FAILED;
+            return report.held() ? 0 : ExitCodes.FAILED;
         }
     }
 }

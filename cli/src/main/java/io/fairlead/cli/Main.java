@@ -28,21 +28,19 @@ import picocli.CommandLine.Spec;
             StateCommand.class,
             CertificatesCommand.class,
             TestbedCommand.class,
+            CompletionCommand.class,
+            ManualCommand.class,
             CommandLine.HelpCommand.class
         },
         synopsisSubcommandLabel = "COMMAND",
         footerHeading = "%nFrom a checkout also:%n",
         footer = {
             "  test     Run every test (fairlead test --help).",
-            "",
-            "Exit codes: 0 success; 1 the work failed or a check did not hold; 2 wrong usage;",
-            "70 an error in Fairlead itself."
-        })
+            "  dist     Make an image that needs no JDK, and a Debian package."
+        },
+        exitCodeListHeading = ExitCodes.HEADING,
+        exitCodeList = {ExitCodes.SUCCESS_TEXT, ExitCodes.FAILED_TEXT, ExitCodes.USAGE_TEXT, ExitCodes.INTERNAL_TEXT})
 public final class Main implements Runnable {
-    static final int EXIT_FAILED = 1;
-    static final int EXIT_USAGE = 2;
-    static final int EXIT_INTERNAL = 70;
-
     @Spec
     @SuppressWarnings("NullAway.Init") // picocli sets it before run
     private CommandSpec spec;
@@ -60,8 +58,7 @@ public final class Main implements Runnable {
     /** Runs one command line and returns the exit code. */
     static int execute(String... arguments) {
         Main main = new Main();
-        CommandLine commandLine = new CommandLine(main)
-                .setCaseInsensitiveEnumValuesAllowed(true)
+        CommandLine commandLine = commandLine(main)
                 .setExecutionStrategy(parsed -> {
                     Logging.level(main.verbose.length);
                     return new CommandLine.RunLast().execute(parsed);
@@ -69,6 +66,11 @@ public final class Main implements Runnable {
                 .setParameterExceptionHandler(Main::usageError)
                 .setExecutionExceptionHandler((e, failed, parsed) -> failure(e, failed));
         return commandLine.execute(arguments);
+    }
+
+    /** The commands, as the program has them. */
+    static CommandLine commandLine(Main main) {
+        return new CommandLine(main).setCaseInsensitiveEnumValuesAllowed(true);
     }
 
     @Override
@@ -82,20 +84,20 @@ public final class Main implements Runnable {
         err.println("fairlead: " + e.getMessage());
         CommandLine.UnmatchedArgumentException.printSuggestions(e, err);
         err.println("Try: " + command.getCommandSpec().qualifiedName() + " --help");
-        return EXIT_USAGE;
+        return ExitCodes.USAGE;
     }
 
     private static int failure(Exception e, CommandLine command) {
         PrintWriter err = command.getErr();
         return switch (e) {
-            case IOException expected -> say(err, expected, EXIT_FAILED);
-            case UncheckedIOException expected -> say(err, expected, EXIT_FAILED);
-            case IllegalArgumentException mistake -> say(err, mistake, EXIT_USAGE);
-            case InterruptedException interrupted -> say(err, new IOException("interrupted"), EXIT_FAILED);
+            case IOException expected -> say(err, expected, ExitCodes.FAILED);
+            case UncheckedIOException expected -> say(err, expected, ExitCodes.FAILED);
+            case IllegalArgumentException mistake -> say(err, mistake, ExitCodes.USAGE);
+            case InterruptedException interrupted -> say(err, new IOException("interrupted"), ExitCodes.FAILED);
             default -> {
                 err.println("fairlead: an error in Fairlead itself, please report it:");
                 e.printStackTrace(err);
-                yield EXIT_INTERNAL;
+                yield ExitCodes.INTERNAL;
             }
         };
     }

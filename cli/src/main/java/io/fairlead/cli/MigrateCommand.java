@@ -20,18 +20,21 @@ import tools.jackson.databind.node.ObjectNode;
         name = "migrate",
         description = "Move a running machine to another node, or check whether it can move.",
         mixinStandardHelpOptions = true,
-        footerHeading = "%nExit codes:%n",
+        exitCodeListHeading = ExitCodes.HEADING,
+        exitCodeList = {
+            "0:it runs at the destination, or the check found nothing against it",
+            ExitCodes.FAILED + ":it stays where it was",
+            ExitCodes.USAGE_TEXT,
+            ExitCodes.LOST + ":it was lost with a QEMU that ended",
+            ExitCodes.UNKNOWN + ":it is not known yet, as the source's node ended: started again it sees to it",
+            ExitCodes.INTERNAL_TEXT
+        },
+        footerHeading = "%n",
         footer = {
-            "  0 it runs at the destination, or the check found nothing against it; 1 it stays where it was;",
-            "  2 wrong usage; 3 it was lost with a QEMU that ended; 4 it is not known yet, as the source's node ended:",
-            "  started again it sees to it; 70 an error in Fairlead itself.",
-            "",
             "Ctrl-C takes the migration back as long as the destination may not run the machine yet; after that",
             "it is too late, and the command goes on to the end."
         })
 final class MigrateCommand implements Callable<Integer> {
-    private static final int EXIT_UNKNOWN = 4;
-
     @Parameters(paramLabel = "MACHINE", description = "Its name at the source's node.")
     @SuppressWarnings("NullAway.Init") // picocli sets it before call
     private String machine;
@@ -117,7 +120,7 @@ final class MigrateCommand implements Callable<Integer> {
         MigrationText text = new MigrationText(out, check, isTerminal());
         try (ControlClient client = new ControlClient(control)) {
             CountDownLatch finished = new CountDownLatch(1);
-            int[] exitCode = {Main.EXIT_FAILED};
+            int[] exitCode = {ExitCodes.FAILED};
             Thread cancel = new Thread(() -> cancel(client, finished, exitCode), "fairlead-cancel");
             Runtime.getRuntime().addShutdownHook(cancel);
             try {
@@ -129,7 +132,7 @@ final class MigrateCommand implements Callable<Integer> {
                         text.show(line);
                     }
                 });
-                exitCode[0] = done.path("done").asInt(Main.EXIT_INTERNAL);
+                exitCode[0] = done.path("done").asInt(ExitCodes.INTERNAL);
                 String error = done.path("error").asString("");
                 if (json) {
                     out.println(done);
@@ -137,11 +140,11 @@ final class MigrateCommand implements Callable<Integer> {
                     System.err.println("fairlead: " + error);
                 }
             } catch (EOFException e) {
-                exitCode[0] = EXIT_UNKNOWN;
+                exitCode[0] = ExitCodes.UNKNOWN;
                 if (json) {
                     out.println(new JsonMapper()
                             .createObjectNode()
-                            .put("done", EXIT_UNKNOWN)
+                            .put("done", ExitCodes.UNKNOWN)
                             .put("error", e.getMessage()));
                 } else {
                     System.err.println("fairlead: " + e.getMessage());

@@ -41,7 +41,7 @@ final class NodeObjects {
                     found.add(object);
                 }
             });
-            if (done.path("done").asInt(Main.EXIT_INTERNAL) != 0) {
+            if (done.path("done").asInt(ExitCodes.INTERNAL) != 0) {
                 throw new IOException(done.path("error").asString(""));
             }
         }

@@ -20,7 +20,7 @@ final class NodeRequest {
     static int execute(Path control, ObjectNode command, boolean json, String success) throws IOException {
         try (ControlClient client = new ControlClient(control)) {
             JsonNode done = client.execute(command, _ -> {});
-            int exitCode = done.path("done").asInt(Main.EXIT_INTERNAL);
+            int exitCode = done.path("done").asInt(ExitCodes.INTERNAL);
             if (json) {
                 System.out.println(done);
             } else if (exitCode == 0) {

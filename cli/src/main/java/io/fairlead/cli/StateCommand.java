@@ -88,7 +88,7 @@ final class StateCommand implements Runnable {
         if (json) {
             System.out.println(differences.toPrettyString());
         }
-        return paths.isEmpty() ? 0 : Main.EXIT_FAILED;
+        return paths.isEmpty() ? 0 : ExitCodes.FAILED;
     }
 
     @Command(
@@ -123,7 +123,7 @@ final class StateCommand implements Runnable {
             } else {
                 out.printf("%s: wrong: %s%n", file, e.getMessage());
             }
-            return Main.EXIT_FAILED;
+            return ExitCodes.FAILED;
         }
     }
 

@@ -40,7 +40,7 @@ class KernelDeviceCommandsTest {
     void mistakesAreUsageErrors(String words, String message) {
         CommandResult result = CommandResult.run(words.split(" ", -1));
         assertThat(result.err()).contains(message);
-        assertThat(result.exitCode()).isEqualTo(Main.EXIT_USAGE);
+        assertThat(result.exitCode()).isEqualTo(ExitCodes.USAGE);
         assertThat(result.out()).isEmpty();
     }
 
