@@ -8,10 +8,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
@@ -128,9 +128,18 @@ class KernelManagementTest {
             step "all is gone"
             """.formatted(MAC);
 
-    @ParameterizedTest
-    @EnumSource
-    void theKernelsDevicesReadAndBehaveAsWithIproute2(L1Kernel kernel) throws Exception {
+    @Test
+    void theKernelsDevicesReadAndBehaveAsWithIproute2() throws Exception {
+        compare(L1Kernel.V6_12);
+    }
+
+    @Test
+    @Tag("long")
+    void theKernelsDevicesReadAndBehaveAsWithIproute2OnTheOtherKernel() throws Exception {
+        compare(L1Kernel.V7_3);
+    }
+
+    private static void compare(L1Kernel kernel) throws Exception {
         L1Host host = L1.shared(kernel);
         L1Lab.writeProgram(host, "command-loop", "io.fairlead.systemtests.CommandLoop");
         L1Lab.writeProgram(host, "fairlead-process", "io.fairlead.cli.Main");

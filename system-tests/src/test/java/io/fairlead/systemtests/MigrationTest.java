@@ -52,7 +52,7 @@ class MigrationTest {
                 folder,
                 Map.of("packed", packed, "inflight-migration", "on"),
                 NEWEST,
-                List.of(QemuRelease.V11, QemuRelease.V11, QemuRelease.V11),
+                List.of(QemuRelease.V11, QemuRelease.V11),
                 device -> ObservedDevice.of(device, "stopMode", freezes));
         assertThat(freezes).as("rings that stopped without a drain").hasPositiveValue();
     }

@@ -7,10 +7,10 @@ import io.fairlead.testbed.L1Kernel;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * A host's kernel uses our devices by VDUSE: disks with packed and with split rings as /dev/vdX, network cards as
@@ -176,9 +176,19 @@ class VduseTest {
     @RegisterExtension
     static final L1Lab L1 = new L1Lab();
 
-    @ParameterizedTest
-    @EnumSource
-    void theHostsKernelUsesTheDevices(L1Kernel kernel) throws Exception {
+    /** With a shared folder, which the older kernel does not take. */
+    @Test
+    void theHostsKernelUsesTheDevices() throws Exception {
+        useDevices(L1Kernel.V7_3);
+    }
+
+    @Test
+    @Tag("long")
+    void theHostsKernelUsesTheDevicesOnTheOtherKernel() throws Exception {
+        useDevices(L1Kernel.V6_12);
+    }
+
+    private static void useDevices(L1Kernel kernel) throws Exception {
         boolean hasFolder = kernel != L1Kernel.V6_12;
         String devices = "--device name=d0,type=blk,vduse=d0,path=/tmp/d0.img,queues=2"
                 + " --device name=d1,type=blk,vduse=d1,path=/tmp/d1.img,features=" + MOST_FEATURES_BUT_PACKED_RINGS
