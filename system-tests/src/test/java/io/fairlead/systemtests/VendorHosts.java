@@ -170,7 +170,11 @@ abstract class VendorHosts implements AutoCloseable {
                 .findFirst()
                 .orElseThrow(() -> new AssertionError("no report: " + end + ", " + lines));
         boolean moved = report.path("result").asString("").equals("MOVED");
-        assertThat(end.path("done").asInt(-1)).as("%s, %s", end, report).isEqualTo(moved ? 0 : 1);
+        assertThat(end.path("done").asInt(-1))
+                .as(
+                        "%s; %s; QEMU at the source: %s; at the destination: %s",
+                        end, report, guest.current().errorOutput(), destination.errorOutput())
+                .isEqualTo(moved ? 0 : 1);
         if (moved) {
             guest.moved();
             VendorHost from = here;

@@ -134,6 +134,11 @@ public final class Guest implements AutoCloseable {
         return workDirectory.resolve(NODE_MONITOR);
     }
 
+    /** The end of what its QEMU wrote to its standard error, or that there was nothing. */
+    public String errorOutput() {
+        return machine.errorOutput();
+    }
+
     /** The console. */
     public SerialPort console() {
         return machine.console();
