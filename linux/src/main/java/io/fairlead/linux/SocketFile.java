@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * on is exchanged, never removed first. Users of this class take turns by a lock on the folder; against others, who
  * might put a socket there between the check and the exchange, what came out is looked at and put back if it lives.
  */
-final class SocketFile {
+public final class SocketFile {
     static final int RENAME_NOREPLACE = 1;
     static final int RENAME_EXCHANGE = 2;
     static final int SOCK_STREAM = 1;
@@ -57,6 +57,24 @@ final class SocketFile {
         try (Fd folder = openFolder(path)) {
             awaitTurn(folder);
             return listenAlone(socket, path, mode);
+        }
+    }
+
+    /**
+     * Gives the path's name to a socket that listens already, bound at another path of the same file system.
+     *
+     * @param bound where it was bound, with its permissions; gone afterwards, unless this fails
+     * @throws IOException where the path is taken by a live socket or by something else, or is too long
+     */
+    public static SocketFile move(Path bound, Path path) throws IOException {
+        try (Arena arena = Arena.ofConfined()) {
+            SocketAddress.of(path, arena);
+        }
+        try (Fd folder = openFolder(path)) {
+            awaitTurn(folder);
+            FileStatus own = FileIo.status(bound);
+            moveIntoPlace(bound, own, path);
+            return new SocketFile(path, own);
         }
     }
 
@@ -105,7 +123,7 @@ final class SocketFile {
     }
 
     /** Removes the file if it is still the one that was put there; call this while the socket still listens. */
-    void remove() {
+    public void remove() {
         try {
             FileStatus now = statusOrNull(path);
             if (now != null && now.isSocket() && now.isSameFile(status)) {

@@ -1,9 +1,13 @@
 package io.fairlead.daemon.events;
 
+import io.fairlead.daemon.http.ApiException;
 import io.fairlead.daemon.http.EventStream;
+import io.fairlead.daemon.http.Response;
+import io.fairlead.daemon.http.Route;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.Optional;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -100,6 +104,25 @@ public final class EventLog implements AutoCloseable {
     /** Events that follow a number; to begin now, the {@link #newest} one. */
     public EventStream after(long seq) {
         return new Reader(seq + 1);
+    }
+
+    /** The route {@code GET /v1/events}; the header Last-Event-ID, of a reader that comes again, goes before the query. */
+    public Route route() {
+        return Route.get("/v1/events", "Events as they happen, as server-sent events")
+                .query("after", Route.QueryType.INTEGER, "the number after which to begin; without it, from now on")
+                .answers(200, "text/event-stream")
+                .by(request -> {
+                    Optional<String> last = request.header("Last-Event-ID");
+                    long after = request.query("after", newest(), 0, Long.MAX_VALUE - 1);
+                    if (last.isPresent()) {
+                        try {
+                            after = Math.max(0, Math.min(Long.parseLong(last.get()), Long.MAX_VALUE - 1));
+                        } catch (NumberFormatException _) {
+                            throw ApiException.badRequest("Last-Event-ID: not a number");
+                        }
+                    }
+                    return Response.events(after(after));
+                });
     }
 
     /** Ends all readers. */

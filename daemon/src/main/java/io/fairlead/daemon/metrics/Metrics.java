@@ -1,11 +1,18 @@
 package io.fairlead.daemon.metrics;
 
+import io.fairlead.daemon.http.RequestWatcher;
 import io.fairlead.daemon.http.Response;
 import io.fairlead.daemon.http.Route;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
-import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tags;
+import io.micrometer.core.instrument.Timer;
+import io.micrometer.core.instrument.binder.jvm.JvmGcMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
+import io.micrometer.core.instrument.binder.system.FileDescriptorMetrics;
+import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
+import io.micrometer.core.instrument.binder.system.UptimeMetrics;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.util.function.DoubleSupplier;
@@ -17,8 +24,26 @@ import java.util.function.DoubleSupplier;
 public final class Metrics implements AutoCloseable {
     private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
 
-    /** Makes an empty list. */
-    public Metrics() {}
+    private final JvmGcMetrics collections = new JvmGcMetrics();
+
+    /** Makes a list with the JVM's own figures. */
+    public Metrics() {
+        new JvmMemoryMetrics().bindTo(registry);
+        new JvmThreadMetrics().bindTo(registry);
+        new ProcessorMetrics().bindTo(registry);
+        new FileDescriptorMetrics().bindTo(registry);
+        new UptimeMetrics().bindTo(registry);
+        collections.bindTo(registry);
+    }
+
+    /** Counts and times the API's requests, by route: {@code fairlead_http_requests_seconds}. */
+    public RequestWatcher requests() {
+        return (method, path, status, time) -> Timer.builder("fairlead.http.requests")
+                .description("Requests of the API")
+                .tags("method", method, "path", path, "status", Integer.toString(status))
+                .register(registry)
+                .record(time);
+    }
 
     /** A figure that goes up and down. */
     public Meter gauge(String name, String unit, String what, DoubleSupplier value, String... labels) {
@@ -56,12 +81,9 @@ public final class Metrics implements AutoCloseable {
                 .by(_ -> Response.text("text/plain; version=0.0.4", registry.scrape()));
     }
 
-    MeterRegistry registry() {
-        return registry;
-    }
-
     @Override
     public void close() {
+        collections.close();
         registry.close();
     }
 

@@ -66,6 +66,11 @@ public final class NodeCertificates {
         return folder;
     }
 
+    /** For servers of other protocols, which have to ask for the client's certificate by themselves. */
+    public SSLContext serverContext() {
+        return server;
+    }
+
     /** Makes an unbound listener that asks its clients for a certificate. */
     public SSLServerSocket newServerSocket() throws IOException {
         SSLServerSocket socket =
