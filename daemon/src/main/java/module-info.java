@@ -2,6 +2,7 @@
 module io.fairlead.daemon {
     requires static transitive org.jspecify;
     requires transitive io.fairlead.node;
+    requires io.fairlead.kernel;
     requires transitive tools.jackson.databind;
     requires java.management;
     requires jdk.net;
@@ -12,7 +13,10 @@ module io.fairlead.daemon {
     requires org.eclipse.jetty.unixdomain.server;
     requires org.slf4j;
 
+    exports io.fairlead.daemon;
     exports io.fairlead.daemon.client;
+    exports io.fairlead.daemon.config;
+    exports io.fairlead.daemon.device;
     exports io.fairlead.daemon.events;
     exports io.fairlead.daemon.http;
     exports io.fairlead.daemon.metrics;

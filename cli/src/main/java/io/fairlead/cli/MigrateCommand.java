@@ -1,6 +1,5 @@
 package io.fairlead.cli;
 
-import io.fairlead.cli.host.ControlClient;
 import java.io.Console;
 import java.io.EOFException;
 import java.io.IOException;

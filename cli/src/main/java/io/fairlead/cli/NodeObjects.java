@@ -1,6 +1,5 @@
 package io.fairlead.cli;
 
-import io.fairlead.cli.host.ControlClient;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -1,6 +1,6 @@
 package io.fairlead.cli;
 
-import io.fairlead.cli.host.ServedDevices;
+import io.fairlead.daemon.device.ServedDevices;
 import io.fairlead.devices.all.SoftwareManagement;
 import io.fairlead.kernel.vduse.VduseEndpoint;
 import io.fairlead.kernel.vduse.VduseFrontEnd;

@@ -2,7 +2,7 @@ package io.fairlead.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.fairlead.cli.host.ServedDevices;
+import io.fairlead.daemon.device.ServedDevices;
 import io.fairlead.node.DeviceOption;
 import io.fairlead.node.MachineOption;
 import io.fairlead.node.Node;

@@ -58,7 +58,7 @@ public record DeviceOption(String name, int deviceId, Path socket, Map<String, S
     }
 
     /** A device as a file or a command has it, see {@link #into}. */
-    static DeviceOption of(JsonNode node) {
+    public static DeviceOption of(JsonNode node) {
         String type = node.path("type").asString("");
         return new DeviceOption(
                 node.path("name").asString(""),
@@ -70,7 +70,7 @@ public record DeviceOption(String name, int deviceId, Path socket, Map<String, S
     }
 
     /** The member {@code attributes} of a node. */
-    static Map<String, String> attributes(JsonNode node) {
+    public static Map<String, String> attributes(JsonNode node) {
         Map<String, String> attributes = new LinkedHashMap<>();
         node.path("attributes")
                 .properties()

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -50,7 +51,8 @@ public final class NodeDevice {
         return socket;
     }
 
-    synchronized boolean isConnected() {
+    /** Whether a QEMU has it. */
+    public synchronized boolean isConnected() {
         return endpoint != null && endpoint.isConnected();
     }
 
@@ -60,7 +62,7 @@ public final class NodeDevice {
     }
 
     /** Listens at the socket. Again: no effect. */
-    synchronized void serve() throws IOException {
+    public synchronized void serve() throws IOException {
         if (endpoint == null) {
             endpoint = server.serve(device, socket);
             if (held) {
@@ -70,7 +72,7 @@ public final class NodeDevice {
     }
 
     /** Ends the client's session, and listens no more. */
-    synchronized void unserve() throws IOException {
+    public synchronized void unserve() throws IOException {
         VhostUserEndpoint open = endpoint;
         endpoint = null;
         if (open != null) {
@@ -84,7 +86,7 @@ public final class NodeDevice {
      *
      * @return false where none did in time
      */
-    boolean awaitDriver(Duration timeout) throws IOException {
+    public boolean awaitDriver(Duration timeout) throws IOException {
         long end = System.nanoTime() + timeout.toNanos();
         while (IntStream.range(0, device.queueCount()).noneMatch(device::queueReady)) {
             if (System.nanoTime() > end) {
@@ -108,6 +110,10 @@ public final class NodeDevice {
      * @throws IOException where the host refuses, or the machine stands still to run elsewhere
      * @throws IllegalArgumentException where that cannot be changed
      */
+    public void change(DeviceMaker maker, Map<String, String> attributes, boolean forced) throws IOException {
+        change(maker, new DeviceChange(attributes), forced);
+    }
+
     synchronized void change(DeviceMaker maker, DeviceChange change, boolean forced) throws IOException {
         if (held) {
             throw new IOException("device %s: its machine stands still to run elsewhere: repeat it where it runs then"

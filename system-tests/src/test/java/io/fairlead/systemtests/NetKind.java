@@ -1,6 +1,6 @@
 package io.fairlead.systemtests;
 
-import io.fairlead.cli.host.ServedDevices;
+import io.fairlead.daemon.device.ServedDevices;
 import io.fairlead.kernel.management.DeviceAttributes;
 import io.fairlead.kernel.management.ManagementDeviceName;
 import io.fairlead.kernel.management.PciFunction;

@@ -1,6 +1,6 @@
 package io.fairlead.systemtests;
 
-import io.fairlead.cli.host.ControlClient;
+import io.fairlead.cli.ControlClient;
 import io.fairlead.node.tls.CertificateAuthority;
 import io.fairlead.qemu.VhostUserDevice;
 import io.fairlead.testbed.DeviceWrittenReads;

@@ -2,7 +2,7 @@ package io.fairlead.systemtests;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.fairlead.cli.host.ControlClient;
+import io.fairlead.cli.ControlClient;
 import io.fairlead.node.tls.CertificateAuthority;
 import io.fairlead.testbed.Guest;
 import io.fairlead.testbed.GuestSpec;

@@ -75,6 +75,33 @@ public final class Testbed implements AutoCloseable {
         return known;
     }
 
+    /** The same as one program, for those who start it by themselves: a script in the cache. */
+    public Path qemuProgram(QemuRelease release) throws IOException {
+        QemuBinary qemu = qemu(release);
+        StringBuilder script = new StringBuilder("#!/bin/sh\n");
+        qemu.environment()
+                .forEach((name, value) -> script.append("export ")
+                        .append(name)
+                        .append('=')
+                        .append(quoted(value))
+                        .append('\n'));
+        script.append("exec");
+        qemu.command().forEach(word -> script.append(' ').append(quoted(word)));
+        script.append(" \"$@\"\n");
+        Path program = cache.resolve("qemu-" + qemu.version() + ".sh");
+        if (!Files.exists(program) || !Files.readString(program).contentEquals(script)) {
+            Cache.writeAtomically(program, script.toString());
+            if (!program.toFile().setExecutable(true)) {
+                throw new TestbedException(program + " cannot be made a program");
+            }
+        }
+        return program;
+    }
+
+    private static String quoted(String word) {
+        return "'" + word.replace("'", "'\\''") + "'";
+    }
+
     /** The guests' kernel. */
     public GuestKernel kernel() throws IOException {
         GuestKernel own = options.kernel();

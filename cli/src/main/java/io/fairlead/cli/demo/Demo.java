@@ -1,6 +1,6 @@
 package io.fairlead.cli.demo;
 
-import io.fairlead.cli.host.ServedDevices;
+import io.fairlead.daemon.device.ServedDevices;
 import io.fairlead.node.tls.CertificateAuthority;
 import io.fairlead.testbed.DeviceWrittenReads;
 import io.fairlead.testbed.GuestResult;

@@ -1,6 +1,6 @@
 package io.fairlead.cli.demo;
 
-import io.fairlead.cli.host.ServedDevices;
+import io.fairlead.daemon.device.ServedDevices;
 import io.fairlead.kernel.vhostvdpa.VhostVdpaManagement;
 import io.fairlead.node.DeviceOption;
 import io.fairlead.node.MachineOption;

@@ -1,6 +1,6 @@
 package io.fairlead.cli.demo;
 
-import io.fairlead.cli.host.ControlClient;
+import io.fairlead.cli.ControlClient;
 import io.fairlead.testbed.Guest;
 import io.fairlead.testbed.GuestSpec;
 import io.fairlead.testbed.Heartbeat;

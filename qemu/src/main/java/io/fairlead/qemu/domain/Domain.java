@@ -58,6 +58,26 @@ public record Domain(
         return devices.stream().filter(kind::isInstance).map(kind::cast).toList();
     }
 
+    /** The same with this UUID. */
+    public Domain withUuid(UUID value) {
+        return new Domain(
+                type,
+                name,
+                value,
+                title,
+                description,
+                metadata,
+                memory,
+                cpu,
+                boot,
+                features,
+                clock,
+                lifecycle,
+                devices,
+                qemu,
+                kept);
+    }
+
     /** The same with other devices. */
     public Domain withDevices(List<Device> value) {
         return new Domain(

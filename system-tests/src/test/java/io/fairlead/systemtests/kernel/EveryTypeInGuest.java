@@ -1,6 +1,6 @@
 package io.fairlead.systemtests.kernel;
 
-import io.fairlead.cli.host.ServedDevices;
+import io.fairlead.daemon.device.ServedDevices;
 import io.fairlead.kernel.vhostvdpa.VhostVdpaManagement;
 import io.fairlead.kernel.vhostvdpa.VhostVdpaSettings;
 import io.fairlead.node.QemuModel;

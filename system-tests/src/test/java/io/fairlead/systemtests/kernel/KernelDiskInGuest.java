@@ -1,6 +1,6 @@
 package io.fairlead.systemtests.kernel;
 
-import io.fairlead.cli.host.ServedDevices;
+import io.fairlead.daemon.device.ServedDevices;
 import io.fairlead.linux.Self;
 import io.fairlead.qemu.VhostUserDevice;
 import io.fairlead.testbed.Guest;

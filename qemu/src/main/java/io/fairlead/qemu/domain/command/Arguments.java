@@ -40,8 +40,23 @@ final class Arguments {
 
     /** An argument; that of a serial port is known when the machine that holds it starts. */
     interface Argument {
-        /** @param serialSockets of the machine's serial ports */
-        String text(List<Path> serialSockets);
+        /** @param serialPorts of the machine */
+        String text(SerialSockets serialPorts);
+    }
+
+    /**
+     * The sockets of a machine's serial ports, in order.
+     *
+     * @param qemuListens whether QEMU makes them, and logs beside each what the guest writes; else it connects to them
+     */
+    record SerialSockets(List<Path> paths, boolean qemuListens) {
+        String options(int number) {
+            Path path = paths.get(number);
+            if (!qemuListens) {
+                return option("path", path) + ",server=off";
+            }
+            return option("path", path) + ",server=on,wait=off," + option("logfile", path + ".log") + ",logappend=on";
+        }
     }
 
     Domain domain() {
@@ -95,7 +110,7 @@ final class Arguments {
         int number = serialPorts;
         serialPorts++;
         addFlag("-chardev");
-        list.add(sockets -> "socket,id=" + id + "," + option("path", sockets.get(number)) + ",server=off");
+        list.add(ports -> "socket,id=" + id + "," + ports.options(number));
     }
 
     /** How many of the machine's serial ports there are. */

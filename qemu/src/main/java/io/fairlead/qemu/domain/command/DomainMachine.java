@@ -68,13 +68,25 @@ public final class DomainMachine implements MachineDefinition {
 
     @Override
     public List<String> arguments(QemuVersion startedVersion, Path monitor, List<Path> serialSockets) {
-        if (!startedVersion.equals(version) || serialSockets.size() != serialPorts) {
+        return arguments(startedVersion, monitor, new Arguments.SerialSockets(serialSockets, false));
+    }
+
+    /**
+     * As {@link #arguments(QemuVersion, Path, List)}, with serial ports at which QEMU listens itself, so that it needs
+     * nobody to hold them. What the guest writes is logged beside each, in a file of the socket's name and {@code .log}.
+     */
+    public List<String> listeningArguments(QemuVersion startedVersion, Path monitor, List<Path> serialSockets) {
+        return arguments(startedVersion, monitor, new Arguments.SerialSockets(serialSockets, true));
+    }
+
+    private List<String> arguments(QemuVersion startedVersion, Path monitor, Arguments.SerialSockets serialPorts) {
+        if (!startedVersion.equals(version) || serialPorts.paths().size() != this.serialPorts) {
             throw new IllegalArgumentException("The machine " + name() + " was resolved for QEMU " + version + " and "
-                    + serialPorts + " serial ports");
+                    + this.serialPorts + " serial ports");
         }
         List<String> all = new ArrayList<>();
         for (Arguments.Argument argument : arguments) {
-            all.add(argument.text(serialSockets));
+            all.add(argument.text(serialPorts));
         }
         if (startPaused) {
             all.add("-S");

@@ -1,4 +1,4 @@
-package io.fairlead.cli.host;
+package io.fairlead.daemon.device;
 
 import io.fairlead.kernel.management.KernelInventory;
 import io.fairlead.kernel.management.VdpaBus;

@@ -1,4 +1,4 @@
-package io.fairlead.cli.host;
+package io.fairlead.daemon.device;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;

@@ -1,4 +1,4 @@
-package io.fairlead.cli.host;
+package io.fairlead.daemon.device;
 
 import io.fairlead.devices.all.SoftwareManagement;
 import io.fairlead.kernel.vhostvdpa.VhostVdpaManagement;

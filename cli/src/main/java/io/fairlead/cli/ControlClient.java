@@ -1,4 +1,4 @@
-package io.fairlead.cli.host;
+package io.fairlead.cli;
 
 import java.io.BufferedReader;
 import java.io.EOFException;

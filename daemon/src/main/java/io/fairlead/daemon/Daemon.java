@@ -1,0 +1,138 @@
+package io.fairlead.daemon;
+
+import io.fairlead.daemon.api.DaemonApi;
+import io.fairlead.daemon.config.Configuration;
+import io.fairlead.daemon.device.Devices;
+import io.fairlead.daemon.device.ServedDevices;
+import io.fairlead.daemon.events.EventLog;
+import io.fairlead.daemon.http.Api;
+import io.fairlead.daemon.http.Request;
+import io.fairlead.daemon.http.Response;
+import io.fairlead.daemon.machine.Machines;
+import io.fairlead.daemon.operation.Operations;
+import io.fairlead.daemon.store.StateStore;
+import io.fairlead.qemu.QemuBinary;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.InstantSource;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * The daemon of a host: its devices, machines and operations, and what can be asked of them. One process has a state folder;
+ * several daemons with folders of their own are several hosts on one machine. Thread-safe.
+ */
+public final class Daemon implements AutoCloseable {
+    private static final int KEPT_EVENTS = 10_000;
+
+    private final Configuration configuration;
+    private final String version;
+    private final QemuBinary qemu;
+    private final long startedNanos = System.nanoTime();
+    private final Deque<AutoCloseable> opened = new ArrayDeque<>();
+    private final EventLog events;
+    private final Devices devices;
+    private final Machines machines;
+    private final Operations operations;
+
+    /**
+     * Starts it: makes its devices, takes over the machines that run, starts those that shall run.
+     *
+     * @param version of Fairlead
+     * @throws IOException where folders, state or QEMU are not usable
+     */
+    public Daemon(Configuration configuration, String version) throws IOException {
+        this.configuration = configuration;
+        this.version = version;
+        qemu = QemuBinary.direct(configuration.qemu());
+        boolean started = false;
+        try {
+            folder(configuration.stateFolder());
+            folder(configuration.runFolder());
+            StateStore store = open(StateStore.open(configuration.stateFolder()));
+            events = open(new EventLog(KEPT_EVENTS, InstantSource.system()));
+            ServedDevices served = new ServedDevices(configuration.threads());
+            devices = open(devices(served, store));
+            operations = open(new Operations(store, events, InstantSource.system()));
+            machines = open(new Machines(
+                    store,
+                    events,
+                    operations,
+                    devices,
+                    qemu,
+                    configuration.runFolder().resolve("machines")));
+            machines.autostart();
+            started = true;
+        } finally {
+            if (!started) {
+                close();
+            }
+        }
+    }
+
+    private Devices devices(ServedDevices served, StateStore store) throws IOException {
+        try {
+            return new Devices(served, store, events, configuration.runFolder().resolve("devices"));
+        } catch (IOException | RuntimeException e) {
+            served.close();
+            throw e;
+        }
+    }
+
+    private static void folder(Path folder) throws IOException {
+        Files.createDirectories(
+                folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    }
+
+    private <T extends AutoCloseable> T open(T part) {
+        opened.push(part);
+        return part;
+    }
+
+    /** What can be asked of it. */
+    public Api api() {
+        return DaemonApi.of(version, this::host, devices, machines, operations, events);
+    }
+
+    private Response host(Request request) {
+        ObjectNode host = JsonMapper.shared().createObjectNode();
+        host.put("name", configuration.name());
+        host.put("version", version);
+        host.putObject("qemu")
+                .put("program", configuration.qemu().toString())
+                .put("version", qemu.version().toString());
+        host.put(
+                "listen",
+                configuration.listen() == null ? null : configuration.listen().toString());
+        host.put("pid", ProcessHandle.current().pid());
+        host.put("uptimeSeconds", (System.nanoTime() - startedNanos) / 1_000_000_000);
+        host.put("devices", devices.count());
+        host.put("machines", machines.count(false));
+        host.put("runningMachines", machines.count(true));
+        return Response.ok(host);
+    }
+
+    /** Ends it; machines run on, and wait for the next daemon where they use its devices. */
+    @Override
+    public void close() throws IOException {
+        IOException failure = null;
+        while (!opened.isEmpty()) {
+            try {
+                opened.pop().close();
+            } catch (Exception e) {
+                if (failure == null) {
+                    failure = new IOException("the daemon did not end cleanly: " + e.getMessage(), e);
+                } else {
+                    failure.addSuppressed(e);
+                }
+            }
+        }
+        if (failure != null) {
+            throw failure;
+        }
+    }
+}
