@@ -46,7 +46,8 @@ record TlsPeer(String name, int port, NodeCertificates certificates) implements 
             plain.setSoTimeout(SILENCE_MILLIS);
             SSLSocket socket = certificates.newSocket(name, plain);
             socket.startHandshake();
-            return new Link(socket.getInputStream(), socket.getOutputStream(), socket);
+            // Closed below TLS: to say goodbye, SSLSocket would wait for what the daemon still sends.
+            return new Link(socket.getInputStream(), socket.getOutputStream(), plain);
         } catch (IOException e) {
             plain.close();
             throw new IOException("the daemon at https://%s: %s".formatted(host(), e.getMessage()), e);
