@@ -13,11 +13,36 @@ import picocli.CommandLine.Spec;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
-/** {@code fairlead vm}: gives running machines devices and takes them away. */
+/** {@code fairlead vm}: machines of a daemon, and devices of a node's running machines. */
 @Command(
         name = "vm",
-        description = "Give a running machine devices and take them away: attach, detach.",
+        description = {
+            "Define, start, watch, change, move and stop machines of a daemon, by virsh's verbs.",
+            "Of a node (--control): attach, detach."
+        },
         mixinStandardHelpOptions = true,
+        subcommands = {
+            MachineQueries.ListMachines.class,
+            MachineQueries.Define.class,
+            MachineQueries.Undefine.class,
+            MachineOperations.Start.class,
+            MachineOperations.Shutdown.class,
+            MachineOperations.Reboot.class,
+            MachineOperations.Reset.class,
+            MachineOperations.Destroy.class,
+            MachineOperations.Suspend.class,
+            MachineOperations.Resume.class,
+            MachineOperations.Migrate.class,
+            MachineOperations.AttachDevice.class,
+            MachineOperations.DetachDevice.class,
+            MachineQueries.Autostart.class,
+            MachineQueries.DomState.class,
+            MachineQueries.DomInfo.class,
+            MachineQueries.DumpXml.class,
+            MachineQueries.DomStats.class,
+            MachineQueries.Screenshot.class,
+            MachineQueries.Console.class
+        },
         synopsisSubcommandLabel = "COMMAND")
 final class MachineCommand implements Runnable {
     private static final String GUEST_TIMEOUT = "How long the guest may take, in seconds. Default: ${DEFAULT-VALUE}.";
@@ -30,7 +55,7 @@ final class MachineCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is missing: attach or detach");
+        throw new ParameterException(spec.commandLine(), "a command is missing, such as list");
     }
 
     @Command(

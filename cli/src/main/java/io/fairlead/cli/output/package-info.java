@@ -1,0 +1,5 @@
+/** What commands print: tables, rates, progress. */
+@NullMarked
+package io.fairlead.cli.output;
+
+import org.jspecify.annotations.NullMarked;
