@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.UnaryOperator;
-import org.awaitility.Awaitility;
 
 /** Two hosts, each with its own vendor's disk over the same image, and a guest under verified load. One thread. */
 final class DiskHosts extends VendorHosts {
@@ -30,7 +29,7 @@ final class DiskHosts extends VendorHosts {
     @Override
     void load() {
         long rounds = GuestLoad.rounds(guest().lines());
-        Awaitility.await().atMost(Lab.PATIENCE).until(() -> GuestLoad.rounds(guest().lines()) >= rounds + 2);
+        await(() -> GuestLoad.rounds(guest().lines()) >= rounds + 2);
     }
 
     /** What the readers found so far that is not as the host wrote it. */

@@ -8,7 +8,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.UnaryOperator;
-import org.awaitility.Awaitility;
 import tools.jackson.databind.JsonNode;
 
 /**
@@ -70,7 +69,7 @@ final class NetHosts extends VendorHosts {
     void load() {
         Received before = received();
         boolean loops = kinds.get(at).loops();
-        Awaitility.await().atMost(Lab.PATIENCE).until(() -> {
+        await(() -> {
             Received now = received();
             return loops ? now.frames() >= before.frames() + MORE : now.answers() >= before.answers() + MORE;
         });

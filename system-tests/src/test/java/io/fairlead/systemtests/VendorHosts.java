@@ -16,8 +16,10 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
+import org.awaitility.Awaitility;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
@@ -200,6 +202,14 @@ abstract class VendorHosts implements AutoCloseable {
     /** Requests that went through the relay where the guest is. */
     long relayedRequests() {
         return here.relayedRequests();
+    }
+
+    /** Waits for something of the guest's; not for a guest that KVM gave up, which stands still. */
+    void await(Callable<Boolean> wanted) {
+        Awaitility.await()
+                .atMost(Lab.PATIENCE)
+                .failFast(() -> assertThat(guest.current().errorOutput()).doesNotContain("KVM internal error"))
+                .until(wanted);
     }
 
     /** Waits until the load has gone on where the guest is. */
