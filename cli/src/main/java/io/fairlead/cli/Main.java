@@ -17,6 +17,7 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         versionProvider = Version.class,
         subcommands = {
+            DaemonCommand.class,
             DemoCommand.class,
             ServeCommand.class,
             NodeCommand.class,

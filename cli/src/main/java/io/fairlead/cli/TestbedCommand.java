@@ -29,7 +29,18 @@ final class TestbedCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is missing: fetch, l1");
+        throw new ParameterException(spec.commandLine(), "a command is missing: fetch, qemu, l1");
+    }
+
+    @Command(
+            name = "qemu",
+            description = "Print a program that is the test-bed's QEMU, for 'qemu' in the daemon's configuration.",
+            mixinStandardHelpOptions = true)
+    int qemu() throws IOException {
+        try (Testbed testbed = Testbed.open(Progress.toStandardError())) {
+            System.out.println(testbed.qemuProgram(QemuRelease.V10));
+        }
+        return 0;
     }
 
     @Command(

@@ -9,12 +9,17 @@ import picocli.CommandLine.IVersionProvider;
 final class Version implements IVersionProvider {
     @Override
     public String[] getVersion() throws IOException {
+        return new String[] {"fairlead " + number()};
+    }
+
+    /** As {@code 0.1.0}. */
+    static String number() throws IOException {
         Properties properties = new Properties();
         try (InputStream stream = Version.class.getResourceAsStream("version.properties")) {
             if (stream != null) {
                 properties.load(stream);
             }
         }
-        return new String[] {"fairlead " + properties.getProperty("version", "unknown")};
+        return properties.getProperty("version", "unknown");
     }
 }

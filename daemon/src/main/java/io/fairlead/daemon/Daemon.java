@@ -6,13 +6,21 @@ import io.fairlead.daemon.device.Devices;
 import io.fairlead.daemon.device.ServedDevices;
 import io.fairlead.daemon.events.EventLog;
 import io.fairlead.daemon.http.Api;
+import io.fairlead.daemon.http.HttpOptions;
+import io.fairlead.daemon.http.HttpServer;
 import io.fairlead.daemon.http.Request;
 import io.fairlead.daemon.http.Response;
+import io.fairlead.daemon.http.Route;
 import io.fairlead.daemon.machine.Machines;
+import io.fairlead.daemon.metrics.Metrics;
 import io.fairlead.daemon.operation.Operations;
 import io.fairlead.daemon.store.StateStore;
+import io.fairlead.node.HostPort;
+import io.fairlead.node.tls.NodeCertificates;
 import io.fairlead.qemu.QemuBinary;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -38,9 +46,10 @@ public final class Daemon implements AutoCloseable {
     private final Devices devices;
     private final Machines machines;
     private final Operations operations;
+    private final Metrics metrics;
 
     /**
-     * Starts it: makes its devices, takes over the machines that run, starts those that shall run.
+     * Starts it: makes its devices, takes over the machines that run, takes requests, starts the machines that shall run.
      *
      * @param version of Fairlead
      * @throws IOException where folders, state or QEMU are not usable
@@ -55,6 +64,7 @@ public final class Daemon implements AutoCloseable {
             folder(configuration.runFolder());
             StateStore store = open(StateStore.open(configuration.stateFolder()));
             events = open(new EventLog(KEPT_EVENTS, InstantSource.system()));
+            metrics = open(new Metrics());
             ServedDevices served = new ServedDevices(configuration.threads());
             devices = open(devices(served, store));
             operations = open(new Operations(store, events, InstantSource.system()));
@@ -65,6 +75,8 @@ public final class Daemon implements AutoCloseable {
                     devices,
                     qemu,
                     configuration.runFolder().resolve("machines")));
+            Api api = DaemonApi.of(version, this::host, devices, machines, operations, events, metrics());
+            HttpServer _ = open(HttpServer.start(http(), api, metrics.requests()));
             machines.autostart();
             started = true;
         } finally {
@@ -93,9 +105,27 @@ public final class Daemon implements AutoCloseable {
         return part;
     }
 
-    /** What can be asked of it. */
-    public Api api() {
-        return DaemonApi.of(version, this::host, devices, machines, operations, events);
+    private Route metrics() {
+        Metrics.Meter _ = open(metrics.gauge("fairlead.devices", "", "Devices", devices::count));
+        Metrics.Meter _ = open(metrics.gauge("fairlead.machines", "", "Machines", () -> machines.count(false)));
+        Metrics.Meter _ = open(
+                metrics.gauge("fairlead.machines.running", "", "Machines with a QEMU", () -> machines.count(true)));
+        return metrics.route();
+    }
+
+    private HttpOptions http() throws IOException {
+        HttpOptions options = HttpOptions.at(configuration.socket());
+        if (configuration.socketGroup() != null) {
+            options = options.forGroup(configuration.socketGroup());
+        }
+        HostPort listen = configuration.apiListen();
+        Path certificates = configuration.certificates();
+        if (listen != null && certificates != null) {
+            options = options.listening(
+                    new InetSocketAddress(InetAddress.getByName(listen.host()), listen.port()),
+                    NodeCertificates.load(certificates));
+        }
+        return options;
     }
 
     private Response host(Request request) {

@@ -24,7 +24,13 @@ public final class DaemonApi {
 
     /** @param host answers what the host is */
     public static Api of(
-            String version, Handler host, Devices devices, Machines machines, Operations operations, EventLog events) {
+            String version,
+            Handler host,
+            Devices devices,
+            Machines machines,
+            Operations operations,
+            EventLog events,
+            Route metrics) {
         List<Route> routes = new ArrayList<>();
         routes.add(Route.get("/v1/host", "This host and its daemon")
                 .answers(200, "Host")
@@ -32,6 +38,7 @@ public final class DaemonApi {
         routes.addAll(new DeviceRoutes(devices).all());
         routes.addAll(new MachineRoutes(machines).all());
         routes.addAll(new OperationRoutes(operations, events).all());
+        routes.add(metrics);
         return new Api(version, routes, schemas());
     }
 

@@ -35,7 +35,7 @@ public record Configuration(
     private static final int MAX_THREADS = 256;
 
     /** The longest path of a Unix socket is 107 bytes; the longest name of ours in the run-folder takes these. */
-    private static final int SOCKET_NAME_BYTES = 72;
+    private static final int SOCKET_NAME_BYTES = 54;
 
     private static final int SOCKET_PATH_BYTES = 107;
 

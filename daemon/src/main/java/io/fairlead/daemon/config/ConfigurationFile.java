@@ -66,12 +66,19 @@ public final class ConfigurationFile {
 
     /** A file that says nothing but what every key means. */
     public static String documented() {
+        return documented(Map.of());
+    }
+
+    /** A file that says what every key means, and sets some of them. */
+    static String documented(Map<Key, String> set) {
         StringBuilder text = new StringBuilder();
         text.append("# The configuration of Fairlead's daemon. What is behind # is a default or not set.\n");
         for (Key key : Key.values()) {
             text.append('\n');
             wrap(key.meaning(), text);
-            text.append('#').append(key.word()).append(" = ").append(key.defaultValue());
+            String value = set.get(key);
+            text.append(value == null ? "#" : "").append(key.word()).append(" = ");
+            text.append(value == null ? key.defaultValue() : value);
             while (text.charAt(text.length() - 1) == ' ') {
                 text.setLength(text.length() - 1);
             }

@@ -36,7 +36,7 @@ public final class Devices implements AutoCloseable {
     private static final String PREFIX = "device/";
 
     /** Also an id in QEMU and a file's name in a path of at most 107 bytes. */
-    private static final Pattern NAME = Pattern.compile("[A-Za-z][A-Za-z0-9._-]{0,54}");
+    private static final Pattern NAME = Pattern.compile("[A-Za-z][A-Za-z0-9._-]{0,39}");
 
     private final ServedDevices served;
     private final StateStore store;
@@ -92,7 +92,7 @@ public final class Devices implements AutoCloseable {
             throws ApiException, IOException {
         if (!NAME.matcher(name).matches()) {
             throw new IllegalArgumentException(
-                    "device '%s': a name is a letter and then at most 54 letters, digits, . _ -".formatted(name));
+                    "device '%s': a name is a letter and then at most 39 letters, digits, . _ -".formatted(name));
         }
         if (devices.containsKey(name)) {
             throw ApiException.conflict("device %s: there is one of this name".formatted(name), "take another name");

@@ -11,9 +11,13 @@ import java.util.UUID;
 
 /** Where a machine's sockets and logs are. Immutable. */
 record MachineFolder(Path path) {
+    private static final int NAME_CHARS = 12;
+
     /** Of a machine, in the run-folder. */
     static MachineFolder of(Path machines, UUID uuid) {
-        return new MachineFolder(machines.resolve(uuid.toString()));
+        // Short, since sockets lie in it, and still no other machine's.
+        return new MachineFolder(
+                machines.resolve(uuid.toString().replace("-", "").substring(0, NAME_CHARS)));
     }
 
     /** Makes it, for its owner alone, without sockets of a QEMU that has ended. */

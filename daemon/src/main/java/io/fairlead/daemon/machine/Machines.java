@@ -255,7 +255,7 @@ public final class Machines implements AutoCloseable {
         ManagedMachine machine = find(name);
         return operations.begin("start", PREFIX + name, progress -> {
             starter.start(machine, paused, progress);
-            return description.of(machine, folder(machine.kept()));
+            return null;
         });
     }
 
@@ -321,7 +321,7 @@ public final class Machines implements AutoCloseable {
         ManagedMachine machine = find(name);
         return operations.begin("attach", PREFIX + name, progress -> {
             plugging.attach(machine, document, guestTimeout, progress);
-            return description.of(machine, folder(machine.kept()));
+            return null;
         });
     }
 
@@ -330,7 +330,7 @@ public final class Machines implements AutoCloseable {
         ManagedMachine machine = find(name);
         return operations.begin("detach", PREFIX + name, progress -> {
             plugging.detach(machine, alias, guestTimeout, progress);
-            return description.of(machine, folder(machine.kept()));
+            return null;
         });
     }
 

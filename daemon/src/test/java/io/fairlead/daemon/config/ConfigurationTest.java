@@ -3,6 +3,7 @@ package io.fairlead.daemon.config;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -54,6 +55,13 @@ final class ConfigurationTest {
         assertThat(lines).allMatch(line -> line.length() <= 110);
     }
 
+    /** The package's file: every key, and the run-folder that its systemd unit keeps. */
+    @Test
+    void thePackagesFileIsTheDocumentedOne() throws IOException {
+        Path file = Path.of(System.getProperty("fairlead.root"), "packaging", "daemon.conf");
+        assertThat(file).hasContent(ConfigurationFile.documented(Map.of(Key.RUN_FOLDER, "/run/fairlead")));
+    }
+
     @Test
     void completesWhatIsNotSaid() throws Exception {
         Configuration configuration =
@@ -75,7 +83,7 @@ final class ConfigurationTest {
         "API_LISTEN, localhost:1, certificates:",
         "CERTIFICATES, /no/such/folder, certificates:",
         "QEMU, /no/such/program, qemu:",
-        "RUN_FOLDER, /tmp/0123456789012345678901234567890123456789, run-folder:",
+        "RUN_FOLDER, /tmp/01234567890123456789012345678901234567890123456789, run-folder:",
     })
     void refusesValues(Key key, String value, String message) {
         Map<Key, String> values = new java.util.HashMap<>(Map.of(Key.STATE_FOLDER, "/tmp/s", Key.QEMU, "/bin/true"));

@@ -339,7 +339,9 @@ class HttpServerTest {
 
     @Test
     void hugeHeadersAreRefused() throws IOException {
-        assertThat(status(Raw.get(socket, "/v1/devices/" + "x".repeat(20_000)))).isEqualTo(414);
+        String answer = Raw.get(socket, "/v1/devices/" + "x".repeat(20_000));
+        assertThat(status(answer)).isEqualTo(414);
+        assertThat(body(answer).at("/error/code").asString()).isEqualTo("header-too-large");
         assertThat(status(Raw.ask(
                         socket,
                         "GET /v1/devices/x HTTP/1.1\r\nHost: x\r\n" + ("X-A: " + "y".repeat(100) + "\r\n").repeat(200)
