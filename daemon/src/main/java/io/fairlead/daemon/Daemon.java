@@ -135,9 +135,8 @@ public final class Daemon implements AutoCloseable {
         host.putObject("qemu")
                 .put("program", configuration.qemu().toString())
                 .put("version", qemu.version().toString());
-        host.put(
-                "listen",
-                configuration.listen() == null ? null : configuration.listen().toString());
+        // No machine moves from here or to here.
+        host.putNull("listen");
         host.put("pid", ProcessHandle.current().pid());
         host.put("uptimeSeconds", (System.nanoTime() - startedNanos) / 1_000_000_000);
         host.put("devices", devices.count());

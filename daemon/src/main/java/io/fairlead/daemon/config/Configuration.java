@@ -15,9 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param name of the host
  * @param socketGroup whose members may use the socket; null for none
  * @param apiListen null where requests are taken at the socket alone
- * @param listen null where no machine comes or goes
- * @param certificates null only where neither of these is set
- * @param machineUser null for the daemon's own
+ * @param certificates null only where there is no apiListen
  * @param threads that serve queues, at least 1
  */
 public record Configuration(
@@ -27,10 +25,8 @@ public record Configuration(
         Path socket,
         @Nullable String socketGroup,
         @Nullable HostPort apiListen,
-        @Nullable HostPort listen,
         @Nullable Path certificates,
         Path qemu,
-        @Nullable String machineUser,
         int threads) {
     private static final int MAX_THREADS = 256;
 
@@ -57,11 +53,10 @@ public record Configuration(
                     .formatted(run, SOCKET_PATH_BYTES - SOCKET_NAME_BYTES));
         }
         HostPort apiListen = address(all, Key.API_LISTEN);
-        HostPort listen = address(all, Key.LISTEN);
         String certificates = text(all, Key.CERTIFICATES);
-        if (certificates == null && (apiListen != null || listen != null)) {
-            throw new ConfigurationException("certificates: %s needs them; 'fairlead certificates create' makes some"
-                    .formatted((listen != null ? Key.LISTEN : Key.API_LISTEN).word()));
+        if (certificates == null && apiListen != null) {
+            throw new ConfigurationException(
+                    "certificates: api-listen needs them; 'fairlead certificates create' makes some");
         }
         Path folder = certificates == null ? null : Path.of(certificates).toAbsolutePath();
         if (folder != null && !Files.isDirectory(folder)) {
@@ -80,10 +75,8 @@ public record Configuration(
                 folder(all, Key.SOCKET, run.resolve("fairlead.sock")),
                 text(all, Key.SOCKET_GROUP),
                 apiListen,
-                listen,
                 folder,
                 qemu,
-                text(all, Key.MACHINE_USER),
                 threads(all));
     }
 

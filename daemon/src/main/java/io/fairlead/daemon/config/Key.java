@@ -26,17 +26,11 @@ public enum Key {
             "",
             "HOST:PORT where requests are taken by TLS, from clients with a certificate of the same authority."
                     + " Default: nowhere."),
-    LISTEN(
-            "listen",
-            "",
-            "HOST:PORT where other hosts' daemons send machines to. Default: nowhere, and no machine moves."),
     CERTIFICATES(
             "certificates",
             "",
-            "The folder of this host's certificates ('fairlead certificates create'); needed for listen and"
-                    + " api-listen."),
+            "The folder of this host's certificates ('fairlead certificates create'); needed for" + " api-listen."),
     QEMU("qemu", "/usr/bin/qemu-system-x86_64", "The QEMU that runs machines."),
-    MACHINE_USER("machine-user", "", "The user that QEMU runs as where the daemon is root. Default: the daemon's own."),
     THREADS("threads", "0", "Threads that serve queues; 0 for one a processor.");
 
     private final String word;

@@ -18,10 +18,10 @@ final class ConfigurationTest {
 
     @Test
     void readsKeysCommentsAndBlanks() throws ConfigurationException {
-        assertThat(parse("# a comment", "", "  name =  alpha beta ", "listen=[::1]:7400", "socket-group ="))
+        assertThat(parse("# a comment", "", "  name =  alpha beta ", "api-listen=[::1]:7400", "socket-group ="))
                 .containsOnly(
                         Map.entry(Key.NAME, "alpha beta"),
-                        Map.entry(Key.LISTEN, "[::1]:7400"),
+                        Map.entry(Key.API_LISTEN, "[::1]:7400"),
                         Map.entry(Key.SOCKET_GROUP, ""));
     }
 
@@ -70,7 +70,7 @@ final class ConfigurationTest {
         assertThat(configuration.socket()).isEqualTo(Path.of("/tmp/s/run/fairlead.sock"));
         assertThat(configuration.threads()).isEqualTo(3);
         assertThat(configuration.name()).isNotEmpty();
-        assertThat(configuration.listen()).isNull();
+        assertThat(configuration.apiListen()).isNull();
     }
 
     @ParameterizedTest
@@ -78,8 +78,7 @@ final class ConfigurationTest {
         "THREADS, -1, threads:",
         "THREADS, 1000, threads:",
         "THREADS, many, threads:",
-        "LISTEN, nowhere, listen:",
-        "LISTEN, localhost:1, certificates:",
+        "API_LISTEN, nowhere, api-listen:",
         "API_LISTEN, localhost:1, certificates:",
         "CERTIFICATES, /no/such/folder, certificates:",
         "QEMU, /no/such/program, qemu:",
