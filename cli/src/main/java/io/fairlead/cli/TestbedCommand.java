@@ -5,9 +5,12 @@ import io.fairlead.testbed.Progress;
 import io.fairlead.testbed.QemuRelease;
 import io.fairlead.testbed.Testbed;
 import java.io.IOException;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** {@code fairlead testbed}: what tests, demo and benchmarks fetch. */
@@ -29,7 +32,7 @@ final class TestbedCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is missing: fetch, qemu, l1");
+        throw new ParameterException(spec.commandLine(), "a command is missing: fetch, qemu, guest, l1");
     }
 
     @Command(
@@ -39,6 +42,28 @@ final class TestbedCommand implements Runnable {
     int qemu() throws IOException {
         try (Testbed testbed = Testbed.open(Progress.toStandardError())) {
             System.out.println(testbed.qemuProgram(QemuRelease.V10));
+        }
+        return 0;
+    }
+
+    @Command(
+            name = "guest",
+            description = {
+                "Print a machine's document with the test-bed's guest, a small Linux: root logs in at its console without a"
+                        + " password, and it shuts down when it is asked to.",
+                "Its devices are the daemon's that are named here."
+            },
+            mixinStandardHelpOptions = true,
+            footerHeading = "%nExample:%n",
+            footer = "  fairlead testbed guest vm0 disk0 nic0 > vm0.xml && fairlead vm define vm0.xml")
+    int guest(
+            @Parameters(index = "0", paramLabel = "NAME", description = "The machine's.") String name,
+            @Parameters(index = "1..*", paramLabel = "DEVICE", description = "A vDPA device of the daemon.") @Nullable
+                    List<String> devices)
+            throws IOException {
+        try (Testbed testbed = Testbed.open(Progress.toStandardError())) {
+            System.out.print(GuestDocument.of(
+                    name, testbed.kernel().image(), testbed.initramfs(), devices == null ? List.of() : devices));
         }
         return 0;
     }

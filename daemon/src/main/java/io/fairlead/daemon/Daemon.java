@@ -16,6 +16,8 @@ import io.fairlead.daemon.metrics.Metrics;
 import io.fairlead.daemon.operation.Operations;
 import io.fairlead.daemon.store.StateStore;
 import io.fairlead.node.HostPort;
+import io.fairlead.node.NodeOptions;
+import io.fairlead.node.journal.MigrationJournal;
 import io.fairlead.node.tls.NodeCertificates;
 import io.fairlead.qemu.QemuBinary;
 import java.io.IOException;
@@ -27,6 +29,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.InstantSource;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -67,14 +70,17 @@ public final class Daemon implements AutoCloseable {
             metrics = open(new Metrics());
             ServedDevices served = new ServedDevices(configuration.threads());
             devices = open(devices(served, store));
-            operations = open(new Operations(store, events, InstantSource.system()));
+            operations = new Operations(store, events, InstantSource.system());
             machines = open(new Machines(
                     store,
                     events,
                     operations,
                     devices,
                     qemu,
-                    configuration.runFolder().resolve("machines")));
+                    configuration.runFolder().resolve("machines"),
+                    node()));
+            // Ended before the machines that they work on.
+            open(operations);
             Api api = DaemonApi.of(version, this::host, devices, machines, operations, events, metrics());
             HttpServer _ = open(HttpServer.start(http(), api, metrics.requests()));
             machines.autostart();
@@ -113,6 +119,26 @@ public final class Daemon implements AutoCloseable {
         return metrics.route();
     }
 
+    /** For machines that move; null where there is no address for other hosts. */
+    private @Nullable NodeOptions node() throws IOException {
+        Path state = configuration.stateFolder().resolve("node");
+        HostPort listen = configuration.listen();
+        Path certificates = configuration.certificates();
+        if (listen == null || certificates == null) {
+            if (!MigrationJournal.files(state.resolve("migrations")).isEmpty()) {
+                throw new IOException("machines were on the move when the daemon ended, and there is no address for"
+                        + " other hosts any more: set listen and certificates as they were until they have arrived");
+            }
+            return null;
+        }
+        return new NodeOptions(
+                configuration.name(),
+                state,
+                null,
+                new InetSocketAddress(InetAddress.getByName(listen.host()), listen.port()),
+                certificates);
+    }
+
     private HttpOptions http() throws IOException {
         HttpOptions options = HttpOptions.at(configuration.socket());
         if (configuration.socketGroup() != null) {
@@ -135,8 +161,8 @@ public final class Daemon implements AutoCloseable {
         host.putObject("qemu")
                 .put("program", configuration.qemu().toString())
                 .put("version", qemu.version().toString());
-        // No machine moves from here or to here.
-        host.putNull("listen");
+        HostPort listen = configuration.listen();
+        host.put("listen", listen == null ? null : new HostPort(listen.host(), machines.migrationPort()).toString());
         host.put("pid", ProcessHandle.current().pid());
         host.put("uptimeSeconds", (System.nanoTime() - startedNanos) / 1_000_000_000);
         host.put("devices", devices.count());

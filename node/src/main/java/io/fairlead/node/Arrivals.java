@@ -37,12 +37,14 @@ final class Arrivals implements RequestHandler {
      * One migration to here.
      *
      * @param channel of its source; null after a restart
+     * @param told completed when the machine's owner knows what became of it
      */
     private record Arrival(
             NodeMachine machine,
             DestinationMigration migration,
             QemuDestination side,
-            @Nullable NodeChannel channel) {
+            @Nullable NodeChannel channel,
+            CompletableFuture<Void> told) {
         /** Completed when nothing happens to the machine any more. */
         CompletableFuture<?> ended() {
             return migration
@@ -58,6 +60,7 @@ final class Arrivals implements RequestHandler {
     private final Path certificates;
     private final String listenHost;
     private final DeviceMaker maker;
+    private final MachineOwner owner;
     private final MachineLocks locks;
     private final Map<UUID, Arrival> arrivals = new ConcurrentHashMap<>();
 
@@ -70,21 +73,21 @@ final class Arrivals implements RequestHandler {
             Path certificates,
             String listenHost,
             DeviceMaker maker,
+            MachineOwner owner,
             MachineLocks locks) {
         this.machines = machines;
         this.journals = journals;
         this.certificates = certificates;
         this.listenHost = listenHost;
         this.maker = maker;
+        this.owner = owner;
         this.locks = locks;
     }
 
     /** Goes on with a migration of a process that was killed; before devices are served. */
     void recover(MigrationJournal journal) throws IOException {
-        NodeMachine machine = machines.get(journal.begun().path("machine").asString(""));
+        NodeMachine machine = MachineLeft.of(machines, journal);
         if (machine == null) {
-            LOG.error("migration {} is of a machine that this node does not know any more", journal.id());
-            journal.close();
             return;
         }
         locks.take(machine.name(), "a migration that is taken up after a restart");
@@ -95,7 +98,7 @@ final class Arrivals implements RequestHandler {
         }
         boolean sameBoot = journal.begun().path("boot").asString("").equals(BootId.current());
         DestinationMigration migration = DestinationMigration.recover(journal, side, sameBoot);
-        Arrival arrival = new Arrival(machine, migration, side, null);
+        Arrival arrival = new Arrival(machine, migration, side, null, new CompletableFuture<>());
         arrivals.put(journal.id(), arrival);
         replugWhenRunning(arrival);
         var _ = migration
@@ -109,7 +112,53 @@ final class Arrivals implements RequestHandler {
                 LOG.error("machine {}: its devices are not served: {}", machine.name(), e.getMessage());
             }
         });
-        var _ = arrival.ended().thenRun(() -> locks.give(machine.name()));
+        var _ = arrival.ended().thenRun(() -> ended(arrival));
+    }
+
+    /** Of an end that is over: its source may still ask for it. A source's own is of no use any more. */
+    void remember(MigrationJournal journal) throws IOException {
+        if (MachineLeft.isSource(journal)) {
+            journal.delete();
+        } else if (!journal.last().isFinal()) {
+            LOG.error(
+                    "migration {} is {}, and another one of its machine is undecided, too",
+                    journal.id(),
+                    journal.last());
+            journal.close();
+        } else {
+            NodeMachine machine = MachineLeft.nobody(journal);
+            QemuDestination side =
+                    new QemuDestination(machine, new Replugging(machine, List.of()), maker, certificates, listenHost);
+            arrivals.put(
+                    journal.id(),
+                    new Arrival(
+                            machine,
+                            DestinationMigration.recover(journal, side, true),
+                            side,
+                            null,
+                            CompletableFuture.completedFuture(null)));
+        }
+    }
+
+    /** The owner is told before the journal is forgotten: what it writes down is then all that is left of the move. */
+    private void ended(Arrival arrival) {
+        String name = arrival.machine().name();
+        locks.give(name);
+        owner.arrived(name, arrival.migration().decided().join());
+        arrival.told().complete(null);
+    }
+
+    /** Gives up machines of a name that are on their way to here, unless it is too late. */
+    boolean withdraw(String machine, String reason) {
+        boolean withdrawn = false;
+        for (Arrival arrival : arrivals.values()) {
+            if (arrival.machine().name().equals(machine)
+                    && !arrival.migration().step().isFinal()) {
+                var _ = arrival.migration().withdraw(reason);
+                withdrawn |= arrival.migration().step() == Step.ABORTED;
+            }
+        }
+        return withdrawn;
     }
 
     private void replugWhenRunning(Arrival arrival) {
@@ -124,6 +173,15 @@ final class Arrivals implements RequestHandler {
     @Override
     public Message answer(NodeChannel channel, Message request) throws IOException {
         return switch (request.kind()) {
+            case Kind.EXPECT -> {
+                owner.expect(channel.peer().node(), request.text("machine"), request);
+                yield Message.of(Kind.EXPECT);
+            }
+            case Kind.DISMISS -> {
+                locks.refuseBusy(request.text("machine"));
+                owner.dismiss(request.text("machine"));
+                yield Message.of(Kind.DISMISS);
+            }
             case Kind.DESCRIBE -> MachineCheck.describe(machine(request));
             case Kind.PREPARE -> prepare(channel, request);
             case Kind.STATES -> {
@@ -152,7 +210,7 @@ final class Arrivals implements RequestHandler {
                             .formatted(arrival.migration().step()));
                 }
                 // Until then a process that follows has to know which devices the machine still lacks.
-                var _ = arrival.ended().thenRun(() -> forget(id, arrival));
+                var _ = arrival.told().thenRun(() -> forget(id, arrival));
                 yield Message.of(Kind.FORGET);
             }
             case Kind.REPLUGGED -> replugged(machine(request));
@@ -237,7 +295,8 @@ final class Arrivals implements RequestHandler {
                     machine,
                     DestinationMigration.begin(MigrationJournal.begin(journals, id, begun), side),
                     side,
-                    channel);
+                    channel,
+                    new CompletableFuture<>());
         } catch (IOException | RuntimeException e) {
             locks.give(machine.name());
             throw e;
@@ -246,7 +305,7 @@ final class Arrivals implements RequestHandler {
         replugWhenRunning(arrival);
         CompilerThreads.Quiet quiet = CompilerThreads.quiet();
         var _ = arrival.migration().decided().thenRun(quiet::close);
-        var _ = arrival.ended().thenRun(() -> locks.give(machine.name()));
+        var _ = arrival.ended().thenRun(() -> ended(arrival));
         if (!channel.isOpen()) {
             arrival.migration().channelEnded(new IOException("it was closed at once"));
         }
@@ -257,7 +316,8 @@ final class Arrivals implements RequestHandler {
     /** What ended long ago, and whose source never said that it will not ask again. */
     private void forgetOld(NodeMachine machine) {
         arrivals.forEach((id, old) -> {
-            if (old.machine() == machine && old.migration().step().isFinal()) {
+            if (old.machine().name().equals(machine.name())
+                    && old.migration().step().isFinal()) {
                 forget(id, old);
             }
         });

@@ -2,13 +2,9 @@ package io.fairlead.node;
 
 import io.fairlead.linux.Fd;
 import io.fairlead.linux.UnixSocket;
-import io.fairlead.node.migration.DeviceAway;
-import io.fairlead.node.migration.DeviceMarks;
-import io.fairlead.node.migration.MigrationPlan;
 import io.fairlead.node.migration.MigrationReport;
 import io.fairlead.node.migration.Phase;
 import io.fairlead.node.migration.StreamProgress;
-import io.fairlead.vdpa.SharedDirtyLog;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -141,7 +137,7 @@ final class ControlConnection implements MigrationWatcher {
                     done(check.refusal().isEmpty() ? 0 : 1, "");
                 }
                 case "migrate" -> {
-                    MigrationReport report = node.migrate(machine, to(command), plan(command), this);
+                    MigrationReport report = node.migrate(machine, to(command), MigrationJson.plan(command), this);
                     migrating = null;
                     report(report);
                     done(
@@ -201,16 +197,6 @@ final class ControlConnection implements MigrationWatcher {
         return HostPort.parse(command.path("to").asString(""));
     }
 
-    private static MigrationPlan plan(JsonNode command) {
-        return new MigrationPlan(
-                command.path("maxBandwidthBytesPerSecond").asLong(0),
-                command.path("downtimeLimitMillis").asLong(0),
-                command.path("downtimeBudgetMillis").asLong(0),
-                command.path("multifdChannels").asInt(0),
-                command.path("selfCheck").asBoolean(false),
-                command.path("keepSource").asBoolean(false));
-    }
-
     private void done(int exitCode, String error) {
         ObjectNode last = JSON.createObjectNode();
         last.put("done", exitCode);
@@ -240,49 +226,13 @@ final class ControlConnection implements MigrationWatcher {
     @Override
     public void progress(StreamProgress progress) {
         ObjectNode node = JSON.createObjectNode();
-        node.putObject("progress")
-                .put("transferredBytes", progress.transferredBytes())
-                .put("remainingBytes", progress.remainingBytes())
-                .put("totalBytes", progress.totalBytes())
-                .put("rateBytesPerSecond", progress.rateBytesPerSecond())
-                .put("dirtyBytesPerSecond", progress.dirtyBytesPerSecond())
-                .put("passes", progress.passes());
+        node.set("progress", MigrationJson.of(progress));
         send(node);
     }
 
-    @Override
-    public void report(MigrationReport report) {
+    private void report(MigrationReport report) {
         ObjectNode node = JSON.createObjectNode();
-        ObjectNode body = node.putObject("report");
-        body.put("result", report.result().name());
-        body.put("reason", report.reason());
-        body.put("totalMillis", report.totalMillis());
-        ObjectNode phases = body.putObject("phaseMillis");
-        report.phaseMillis().forEach((phase, millis) -> phases.put(phase.toString(), millis));
-        body.put("qemuDowntimeMillis", report.stream().downtimeMillis());
-        body.put("stoppedMillis", report.stoppedMillis());
-        body.put("stopMillis", report.stopMillis());
-        body.put("loadedMillis", report.loadedMillis());
-        body.put("startedMillis", report.startedMillis());
-        body.put("stateBytes", report.stateBytes());
-        body.put("transferredBytes", report.stream().transferredBytes());
-        body.put("passes", report.stream().passes());
-        body.put("checkedBytes", report.checkedBytes());
-        body.put("checkMillis", report.checkMillis());
-        body.put("markedPageBytes", SharedDirtyLog.PAGE_BYTES);
-        for (DeviceMarks marks : report.deviceMarks()) {
-            ObjectNode device = body.withArray("marked").addObject().put("device", marks.device());
-            // Null: not known.
-            device.put("pages", marks.pages().isEmpty() ? null : marks.pages().getAsLong());
-            device.put("bytes", marks.bytes().isEmpty() ? null : marks.bytes().getAsLong());
-        }
-        for (DeviceAway away : report.away()) {
-            body.withArray("away")
-                    .addObject()
-                    .put("device", away.device())
-                    .put("awayMillis", away.awayMillis())
-                    .put("problem", away.problem());
-        }
+        node.set("report", MigrationJson.of(report));
         send(node);
     }
 

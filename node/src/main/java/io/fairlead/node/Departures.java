@@ -12,6 +12,7 @@ import io.fairlead.node.migration.Kind;
 import io.fairlead.node.migration.MigrationListener;
 import io.fairlead.node.migration.MigrationPlan;
 import io.fairlead.node.migration.MigrationReport;
+import io.fairlead.node.migration.Outcome;
 import io.fairlead.node.migration.Phase;
 import io.fairlead.node.migration.SourceMigration;
 import io.fairlead.node.migration.StreamProgress;
@@ -46,6 +47,7 @@ final class Departures implements AutoCloseable {
     private final NodeCertificates certificates;
     private final Hello own;
     private final RequestHandler handler;
+    private final MachineOwner owner;
     private final MachineLocks locks;
     private final Map<HostPort, NodeLink> links = new ConcurrentHashMap<>();
     private final Map<String, SourceMigration> running = new ConcurrentHashMap<>();
@@ -59,12 +61,14 @@ final class Departures implements AutoCloseable {
             NodeCertificates certificates,
             Hello own,
             RequestHandler handler,
+            MachineOwner owner,
             MachineLocks locks) {
         this.machines = machines;
         this.journals = journals;
         this.certificates = certificates;
         this.own = own;
         this.handler = handler;
+        this.owner = owner;
         this.locks = locks;
     }
 
@@ -80,6 +84,11 @@ final class Departures implements AutoCloseable {
                     "this node has no machine '%s', only %s: name it by --machine".formatted(name, machines.keySet()));
         }
         return machine;
+    }
+
+    /** One question to another node. */
+    Message ask(HostPort to, Message request, Duration patience) throws IOException {
+        return link(to).connect().call(request, patience);
     }
 
     /** Compares both sides; changes nothing. */
@@ -226,10 +235,8 @@ final class Departures implements AutoCloseable {
     /** Goes on with a migration of a process that was killed, in the background; before devices are served. */
     void recover(MigrationJournal journal) throws IOException {
         String name = journal.begun().path("machine").asString("");
-        NodeMachine machine = machines.get(name);
+        NodeMachine machine = MachineLeft.of(machines, journal);
         if (machine == null) {
-            LOG.error("migration {} is of machine {}, which this node does not know any more", journal.id(), name);
-            journal.close();
             return;
         }
         locks.take(name, "a migration that is taken up after a restart");
@@ -238,7 +245,7 @@ final class Departures implements AutoCloseable {
         QemuSource side = new QemuSource(machine, Replugging.of(machine, journal.begun()), certificates.folder());
         MigrationPlan plan = new MigrationPlan(
                 0, 0, 0, 0, false, journal.begun().path("keepSource").asBoolean(false));
-        SourceMigration migration = new SourceMigration(name, plan, journal, side, link(to), new Logged(name));
+        SourceMigration migration = new SourceMigration(name, plan, journal, side, link(to), new Logged(name, owner));
         Thread _ = Thread.ofPlatform()
                 .daemon()
                 .name("fairlead-" + name + "-recovery")
@@ -246,9 +253,10 @@ final class Departures implements AutoCloseable {
                     try {
                         MigrationReport report = migration.recover();
                         LOG.warn("machine {}: after a restart: {} {}", name, report.result(), report.reason());
-                    } finally {
                         machine.close();
                         serve(machine);
+                        owner.recovered(name, report);
+                    } finally {
                         locks.give(name);
                     }
                 });
@@ -262,7 +270,12 @@ final class Departures implements AutoCloseable {
         }
     }
 
-    private record Logged(String machine) implements MigrationListener {
+    private record Logged(String machine, MachineOwner owner) implements MigrationListener {
+        @Override
+        public void decided(Outcome outcome) {
+            owner.departed(machine, outcome);
+        }
+
         @Override
         public void phase(Phase phase) {
             LOG.info("machine {}: {}", machine, phase);

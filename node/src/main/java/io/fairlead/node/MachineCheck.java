@@ -25,14 +25,14 @@ import tools.jackson.databind.node.ObjectNode;
  * @param mayFreeze whether requests in flight may be carried over: both sides of every device can
  * @param replugged names of the devices that QEMU does not migrate: they leave the machine and come back to it
  */
-record MachineCheck(List<Line> lines, boolean mayFreeze, List<String> replugged) {
+public record MachineCheck(List<Line> lines, boolean mayFreeze, List<String> replugged) {
     /**
      * One verdict.
      *
      * @param subject the device's name, or "machine"
      */
-    record Line(String subject, Verdict verdict) {
-        ObjectNode into(ObjectNode node) {
+    public record Line(String subject, Verdict verdict) {
+        public ObjectNode into(ObjectNode node) {
             return node.put("subject", subject)
                     .put("field", verdict.field())
                     .put("outcome", verdict.outcome().name())
@@ -43,13 +43,13 @@ record MachineCheck(List<Line> lines, boolean mayFreeze, List<String> replugged)
         }
     }
 
-    MachineCheck {
+    public MachineCheck {
         lines = List.copyOf(lines);
         replugged = List.copyOf(replugged);
     }
 
     /** Every reason against it, empty where there is none. */
-    String refusal() {
+    public String refusal() {
         return lines.stream()
                 .filter(line -> line.verdict().outcome() == Verdict.Outcome.REFUSED)
                 .map(line -> "%s: %s: %s"

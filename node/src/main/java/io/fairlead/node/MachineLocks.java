@@ -16,6 +16,14 @@ final class MachineLocks {
         }
     }
 
+    /** @throws IOException where somebody has it */
+    synchronized void refuseBusy(String machine) throws IOException {
+        String other = owners.get(machine);
+        if (other != null) {
+            throw new IOException("machine %s is in %s".formatted(machine, other));
+        }
+    }
+
     synchronized void give(String machine) {
         owners.remove(machine);
     }

@@ -1,14 +1,17 @@
 package io.fairlead.node;
 
 import io.fairlead.node.channel.Hello;
+import io.fairlead.node.channel.Message;
 import io.fairlead.node.channel.NodeListener;
 import io.fairlead.node.journal.MigrationJournal;
+import io.fairlead.node.migration.MigrationPlan;
 import io.fairlead.node.migration.MigrationReport;
 import io.fairlead.node.tls.NodeCertificates;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -16,6 +19,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentSkipListMap;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
@@ -29,8 +34,9 @@ public final class Node implements AutoCloseable {
     private final HostInventory inventory;
     private final Attachments attachments;
     private final NodeListener listener;
+    private final Arrivals arrivals;
     private final Departures departures;
-    private final ControlServer control;
+    private final @Nullable ControlServer control;
 
     /**
      * Starts: takes up what a killed process left, listens for nodes and commands.
@@ -41,6 +47,17 @@ public final class Node implements AutoCloseable {
      */
     public Node(NodeOptions options, List<MachineOption> machines, Map<String, NodeDevice> devices) throws IOException {
         this(options, machines, devices, DeviceMaker.NONE, HostInventory.NONE);
+    }
+
+    /**
+     * A node whose machines come and go.
+     *
+     * @param machines that are here now, with what a killed process may have left of their migrations
+     * @param owner told of machines that come and go, also before this returns
+     */
+    public Node(NodeOptions options, List<HostedMachine> machines, DeviceMaker maker, MachineOwner owner)
+            throws IOException {
+        this(options, hosted(machines), Set.of(), maker, HostInventory.NONE, owner);
     }
 
     /**
@@ -56,27 +73,42 @@ public final class Node implements AutoCloseable {
             DeviceMaker maker,
             HostInventory inventory)
             throws IOException {
+        this(options, machines(machines, devices), devices.values(), maker, inventory, MachineOwner.NONE);
+    }
+
+    private Node(
+            NodeOptions options,
+            Map<String, NodeMachine> machines,
+            Collection<NodeDevice> devices,
+            DeviceMaker maker,
+            HostInventory inventory,
+            MachineOwner owner)
+            throws IOException {
         this.options = options;
         this.inventory = inventory;
-        this.machines = machines(machines, devices);
+        this.machines = new ConcurrentSkipListMap<>(machines);
         this.maker = maker;
         attachments = new Attachments(this.machines, options.state().resolve("attached"), maker, locks);
         attachments.recover();
-        Set<NodeDevice> all = new LinkedHashSet<>(devices.values());
+        Set<NodeDevice> all = new LinkedHashSet<>(devices);
         this.machines.values().forEach(machine -> all.addAll(machine.devices()));
         NodeCertificates certificates = NodeCertificates.load(options.certificates());
-        Path journals = options.state().resolve("migrations");
+        Path journals = journals(options.state());
         String incarnation = UUID.randomUUID().toString();
-        Arrivals arrivals = new Arrivals(
+        arrivals = new Arrivals(
                 this.machines,
                 journals,
                 certificates.folder(),
                 options.listen().getAddress().getHostAddress(),
                 maker,
+                owner,
                 locks);
-        List<MigrationJournal> left = MigrationJournal.openAll(journals);
-        for (MigrationJournal journal : left) {
-            if (journal.begun().path("role").asString("").equals(Arrivals.DESTINATION)) {
+        MachineLeft.Journals left = MachineLeft.open(journals);
+        for (MigrationJournal journal : left.old()) {
+            arrivals.remember(journal);
+        }
+        for (MigrationJournal journal : left.current()) {
+            if (!MachineLeft.isSource(journal)) {
                 arrivals.recover(journal);
             }
         }
@@ -88,10 +120,11 @@ public final class Node implements AutoCloseable {
                 certificates,
                 new Hello(options.name(), incarnation, ":" + listener.port()),
                 arrivals,
+                owner,
                 locks);
         try {
-            for (MigrationJournal journal : left) {
-                if (journal.begun().path("role").asString("").equals(Departures.SOURCE)) {
+            for (MigrationJournal journal : left.current()) {
+                if (MachineLeft.isSource(journal)) {
                     departures.recover(journal);
                 }
             }
@@ -106,11 +139,88 @@ public final class Node implements AutoCloseable {
                     device.serve();
                 }
             }
-            control = new ControlServer(this, options.control());
+            control = options.control() == null ? null : new ControlServer(this, options.control());
         } catch (IOException | RuntimeException e) {
             listener.close();
             throw e;
         }
+    }
+
+    /**
+     * The machines of which a killed process left it undecided where they run: nothing of theirs may be served before a node
+     * has them again.
+     *
+     * @param state the node's folder
+     */
+    public static Set<String> undecided(Path state) throws IOException {
+        return MachineLeft.undecided(journals(state));
+    }
+
+    private static Path journals(Path state) {
+        return state.resolve("migrations");
+    }
+
+    private static Map<String, NodeMachine> hosted(List<HostedMachine> machines) {
+        Map<String, NodeMachine> hosted = new LinkedHashMap<>();
+        machines.forEach(machine ->
+                hosted.put(machine.name(), new NodeMachine(machine.name(), machine.qmp(), machine.devices())));
+        return hosted;
+    }
+
+    /** A machine of the owner's that has a QEMU from now on. */
+    public void add(HostedMachine machine) {
+        if (machines.putIfAbsent(machine.name(), new NodeMachine(machine.name(), machine.qmp(), machine.devices()))
+                != null) {
+            throw new IllegalArgumentException("machine " + machine.name() + " is there already");
+        }
+    }
+
+    /** A machine of the owner's that has none any more, and that nothing happens to. Again: no effect. */
+    public void remove(String machine) {
+        NodeMachine removed = machines.remove(machine);
+        if (removed != null) {
+            removed.close();
+        }
+    }
+
+    /** A machine of the owner's has a device more. */
+    public void attached(String machine, NodeDevice device) {
+        NodeMachine there = machines.get(machine);
+        if (there != null) {
+            there.add(device);
+        }
+    }
+
+    /** A machine of the owner's has a device less. */
+    public void detached(String machine, NodeDevice device) {
+        NodeMachine there = machines.get(machine);
+        if (there != null) {
+            there.remove(device);
+        }
+    }
+
+    /** Whether a migration of a machine is under way, or taken up after a restart. */
+    public boolean isBusy(String machine) {
+        return !locks.owner(machine).isEmpty();
+    }
+
+    /** What a machine's devices are now, encoded, in its order. */
+    public List<byte[]> provisionalStates(String machine) throws IOException {
+        NodeMachine there = machines.get(machine);
+        if (there == null) {
+            throw new IOException("machine %s has no QEMU".formatted(machine));
+        }
+        return there.provisionalStates();
+    }
+
+    /** Gives up a machine that is on its way to here; false where there is none, or it is too late. */
+    public boolean withdraw(String machine, String reason) {
+        return arrivals.withdraw(machine, reason);
+    }
+
+    /** Asks another node something of a machine that is to come to it. */
+    public Message ask(HostPort to, Message request, Duration patience) throws IOException {
+        return departures.ask(to, request, patience);
     }
 
     private static Map<String, NodeMachine> machines(List<MachineOption> options, Map<String, NodeDevice> devices) {
@@ -143,12 +253,17 @@ public final class Node implements AutoCloseable {
         return listener.port();
     }
 
-    MachineCheck check(String machine, HostPort to) throws IOException {
+    /** Compares both sides of a move; changes nothing. */
+    public MachineCheck check(String machine, HostPort to) throws IOException {
         return departures.check(machine, to);
     }
 
-    MigrationReport migrate(
-            String machine, HostPort to, io.fairlead.node.migration.MigrationPlan plan, MigrationWatcher watcher)
+    /**
+     * Moves a machine; returns at the end.
+     *
+     * @throws IOException where it was refused before anything was changed
+     */
+    public MigrationReport migrate(String machine, HostPort to, MigrationPlan plan, MigrationWatcher watcher)
             throws IOException {
         return departures.migrate(machine, to, plan, watcher);
     }
@@ -176,7 +291,8 @@ public final class Node implements AutoCloseable {
         found.change(maker, new DeviceChange(attributes), forced);
     }
 
-    boolean cancel(String machine, String reason) {
+    /** Takes a migration back; false where there is none, or it is too late. */
+    public boolean cancel(String machine, String reason) {
         return departures.cancel(machine, reason);
     }
 
@@ -228,7 +344,9 @@ public final class Node implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        control.close();
+        if (control != null) {
+            control.close();
+        }
         departures.close();
         listener.close();
         machines.values().forEach(NodeMachine::close);

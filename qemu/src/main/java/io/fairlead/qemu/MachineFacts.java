@@ -26,6 +26,7 @@ public record MachineFacts(
         List<Device> devices,
         boolean carriesInflightRequests,
         List<String> migrationBlockers) {
+    private static final String MACHINE = "-machine";
 
     /**
      * A device of the machine.
@@ -56,16 +57,21 @@ public record MachineFacts(
         for (JsonNode reason : qmp.execute("query-migrate").path("blocked-reasons")) {
             blockers.add(reason.asString(""));
         }
-        String type = qmp.execute("qom-get", Map.of("path", "/machine", "property", "type"))
-                .asString("");
         return new MachineFacts(
                 version(qmp),
-                type.endsWith("-machine") ? type.substring(0, type.length() - "-machine".length()) : type,
+                machineType(qmp),
                 qmp.execute("query-status").path("status").asString(""),
                 qmp.execute("query-memory-size-summary").path("base-memory").asLong(0),
                 devices(qmp),
                 hasProperty(qmp, "vhost-user-blk", "inflight-migration"),
                 blockers);
+    }
+
+    /** The machine type that a QEMU has, with its version. */
+    public static String machineType(Qmp qmp) throws IOException {
+        String type = qmp.execute("qom-get", Map.of("path", "/machine", "property", "type"))
+                .asString("");
+        return type.endsWith(MACHINE) ? type.substring(0, type.length() - MACHINE.length()) : type;
     }
 
     /** The devices of which QEMU says that it cannot migrate them. */

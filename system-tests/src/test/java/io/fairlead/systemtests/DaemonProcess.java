@@ -22,30 +22,33 @@ import tools.jackson.databind.node.ObjectNode;
 final class DaemonProcess implements AutoCloseable {
     private final Path folder;
     private final QemuRelease release;
+    private final List<String> options;
     private ServeProcess process;
 
-    private DaemonProcess(Path folder, QemuRelease release) throws IOException, InterruptedException {
+    private DaemonProcess(Path folder, QemuRelease release, List<String> options)
+            throws IOException, InterruptedException {
         this.folder = folder;
         this.release = release;
+        this.options = options;
         this.process = launch();
     }
 
-    /** @param folder of its state, with a short path */
-    static DaemonProcess start(Path folder, QemuRelease release) throws IOException, InterruptedException {
-        return new DaemonProcess(folder, release);
+    /**
+     * @param folder of its state, with a short path
+     * @param options more of its configuration, as KEY=VALUE
+     */
+    static DaemonProcess start(Path folder, QemuRelease release, String... options)
+            throws IOException, InterruptedException {
+        return new DaemonProcess(folder, release, List.of(options));
     }
 
     private ServeProcess launch() throws IOException, InterruptedException {
-        ServeProcess started = ServeProcess.startCommand(
-                List.of(),
-                List.of(
-                        "daemon",
-                        "-c",
-                        "/dev/null",
-                        "-o",
-                        "state-folder=" + folder,
-                        "-o",
-                        "qemu=" + Lab.TESTBED.qemuProgram(release)));
+        List<String> words = new ArrayList<>(List.of("daemon", "-c", "/dev/null"));
+        List<String> all = new ArrayList<>(options);
+        all.add("state-folder=" + folder);
+        all.add("qemu=" + Lab.TESTBED.qemuProgram(release));
+        all.forEach(option -> words.addAll(List.of("-o", option)));
+        ServeProcess started = ServeProcess.startCommand(List.of(), words);
         long _ = started.awaitReady();
         return started;
     }
@@ -57,6 +60,11 @@ final class DaemonProcess implements AutoCloseable {
 
     void startAgain() throws IOException, InterruptedException {
         process = launch();
+    }
+
+    /** Of its state. */
+    Path folder() {
+        return folder;
     }
 
     String output() {
@@ -120,6 +128,12 @@ final class DaemonProcess implements AutoCloseable {
     JsonNode post(String path) throws IOException {
         try (ApiClient client = client()) {
             return client.post(path, null);
+        }
+    }
+
+    JsonNode post(String path, ObjectNode body) throws IOException {
+        try (ApiClient client = client()) {
+            return client.post(path, body);
         }
     }
 

@@ -53,6 +53,7 @@ final class GuestImages {
                             "virtio_iommu",
                             "virtio_pmem",
                             "evdev",
+                            "button",
                             "sg"))
             .toList();
 
@@ -193,6 +194,9 @@ final class GuestImages {
         script(target.resolve("sbin/fairlead-init"), "fairlead-init.sh");
         script(target.resolve("usr/bin/emit"), "emit.sh");
         script(target.resolve("usr/bin/receive"), "receive.sh");
+        // What acpid runs when the power button is pressed.
+        Files.createDirectories(target.resolve("etc/acpi/PWRF"));
+        script(target.resolve("etc/acpi/PWRF/00000080"), "power-button.sh");
         Files.writeString(target.resolve("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n");
         Files.writeString(target.resolve("etc/group"), "root:x:0:\n");
         Files.createSymbolicLink(target.resolve("etc/mtab"), Path.of("../proc/mounts"));

@@ -11,6 +11,19 @@ exec 3<>/dev/ttyS1
 /bin/busybox stty -F /dev/ttyS1 raw -echo 115200
 ip link set lo up 2>/dev/null
 
+case " $(cat /proc/cmdline) " in
+*' fairlead.login '*)
+    # A guest to look around in, at its first serial port. Who logs in as root needs no password.
+    modprobe -a button evdev
+    sed -i 's/^root:x:/root::/' /etc/passwd
+    busybox acpid -l /dev/null -p /run/acpid.pid
+    busybox hostname guest
+    while :; do
+        busybox getty -L 115200 ttyS0 vt100
+    done
+    ;;
+esac
+
 read -r uptime idle </proc/uptime
 emit "{\"event\":\"booted\",\"kernel\":\"$(uname -r)\",\"uptimeSeconds\":$uptime}"
 job=/sys/firmware/qemu_fw_cfg/by_name/opt/fairlead/job/raw

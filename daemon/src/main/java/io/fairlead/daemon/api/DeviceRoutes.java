@@ -1,5 +1,6 @@
 package io.fairlead.daemon.api;
 
+import io.fairlead.daemon.device.DeviceOwner;
 import io.fairlead.daemon.device.Devices;
 import io.fairlead.daemon.http.ApiException;
 import io.fairlead.daemon.http.Request;
@@ -69,6 +70,7 @@ final class DeviceRoutes {
         int deviceId = DeviceId.byName(type)
                 .orElseThrow(
                         () -> ApiException.badRequest("type '%s' is not a virtio type; such as blk".formatted(type)));
-        return Response.json(201, devices.add(Requests.text(body, "name"), deviceId, Requests.attributes(body), null));
+        return Response.json(
+                201, devices.add(Requests.text(body, "name"), deviceId, Requests.attributes(body), DeviceOwner.USER));
     }
 }

@@ -6,9 +6,12 @@ import io.fairlead.daemon.http.Response;
 import io.fairlead.daemon.http.Route;
 import io.fairlead.daemon.machine.Machines;
 import io.fairlead.daemon.operation.Operation;
+import io.fairlead.node.MachineCheck;
 import io.fairlead.qemu.domain.DomainException;
+import io.fairlead.vdpa.preflight.Verdict;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -90,6 +93,19 @@ final class MachineRoutes {
         routes.add(begins("destroy", "Begins to end it without asking its guest", machines::destroy));
         routes.add(begins("pause", "Begins to stop its processors", machines::pause));
         routes.add(begins("resume", "Begins to have its processors go on", machines::resume));
+        routes.add(Route.post(ONE + "/check", "Whether it can move to another daemon's host; changes nothing")
+                .takesJson("Destination")
+                .answers(200, "Check")
+                .answers(404)
+                .answers(409)
+                .by(request -> Response.ok(check(machines.check(name(request), Requests.address(request.json()))))));
+        routes.add(Route.post(ONE + "/migrate", "Begins to move it to another daemon's host, with its definition")
+                .takesJson("Migration")
+                .answers(202, "Operation")
+                .answers(404)
+                .answers(409)
+                .by(request -> Requests.begun(machines.migrate(
+                        name(request), Requests.address(request.json()), Requests.plan(request.json())))));
         routes.add(Route.post(ONE + "/devices", "Begins to plug in a device, by its element of a domain document")
                 .query(GUEST_SECONDS, Route.QueryType.INTEGER, GUEST_SECONDS_MEANING)
                 .takes(XML)
@@ -118,6 +134,27 @@ final class MachineRoutes {
                 .answers(404)
                 .answers(409)
                 .by(request -> Requests.begun(begin.begin(name(request))));
+    }
+
+    private static ObjectNode check(MachineCheck check) {
+        ObjectNode body = JsonMapper.shared().createObjectNode();
+        ArrayNode lines = body.putArray("lines");
+        for (MachineCheck.Line line : check.lines()) {
+            Verdict verdict = line.verdict();
+            String values = verdict.sourceValue() + " -> " + verdict.destinationValue();
+            lines.addObject()
+                    .put("severity", verdict.outcome().name().toLowerCase(Locale.ROOT))
+                    .put("subject", line.subject())
+                    .put(
+                            "text",
+                            "%s: %s: %s%s"
+                                    .formatted(
+                                            verdict.field(),
+                                            values,
+                                            verdict.reason(),
+                                            verdict.remedy().isEmpty() ? "" : "; " + verdict.remedy()));
+        }
+        return body.put("refusal", check.refusal());
     }
 
     private Response define(Request request) throws Exception {

@@ -4,8 +4,12 @@ import io.fairlead.daemon.http.ApiException;
 import io.fairlead.daemon.http.Request;
 import io.fairlead.daemon.http.Response;
 import io.fairlead.daemon.operation.Operation;
+import io.fairlead.node.HostPort;
+import io.fairlead.node.MigrationJson;
+import io.fairlead.node.migration.MigrationPlan;
 import java.time.Duration;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -15,6 +19,9 @@ import tools.jackson.databind.node.ObjectNode;
 final class Requests {
     private static final int DEFAULT_GUEST_SECONDS = 30;
     private static final int MAX_GUEST_SECONDS = 3600;
+
+    private static final List<String> NUMBERS =
+            List.of("maxBandwidthBytesPerSecond", "downtimeLimitMillis", "downtimeBudgetMillis", "multifdChannels");
 
     private Requests() {}
 
@@ -50,6 +57,31 @@ final class Requests {
             attributes.put(entry.getKey(), entry.getValue().asString());
         }
         return attributes;
+    }
+
+    /** The member {@code to}: where another daemon listens. */
+    static HostPort address(ObjectNode body) throws ApiException {
+        try {
+            return HostPort.parse(text(body, "to"));
+        } catch (IllegalArgumentException e) {
+            throw ApiException.badRequest("the member 'to': " + e.getMessage());
+        }
+    }
+
+    /** What is said of a migration. */
+    static MigrationPlan plan(ObjectNode body) throws ApiException {
+        for (String number : NUMBERS) {
+            JsonNode value = body.path(number);
+            if (!value.isMissingNode() && !value.isIntegralNumber()) {
+                throw ApiException.badRequest("the member '%s' is no whole number".formatted(number));
+            }
+        }
+        boolean _ = flag(body, "selfCheck");
+        try {
+            return MigrationJson.plan(body);
+        } catch (IllegalArgumentException e) {
+            throw ApiException.badRequest(String.valueOf(e.getMessage()));
+        }
     }
 
     static Duration guestTimeout(Request request) throws ApiException {

@@ -14,8 +14,9 @@ import org.jspecify.annotations.Nullable;
  *
  * @param name of the host
  * @param socketGroup whose members may use the socket; null for none
+ * @param listen for other hosts; null where machines stay
  * @param apiListen null where requests are taken at the socket alone
- * @param certificates null only where there is no apiListen
+ * @param certificates null only where there is neither listen nor apiListen
  * @param threads that serve queues, at least 1
  */
 public record Configuration(
@@ -24,6 +25,7 @@ public record Configuration(
         Path runFolder,
         Path socket,
         @Nullable String socketGroup,
+        @Nullable HostPort listen,
         @Nullable HostPort apiListen,
         @Nullable Path certificates,
         Path qemu,
@@ -52,11 +54,17 @@ public record Configuration(
             throw new ConfigurationException("run-folder: %s is too long for Unix sockets: at most %d characters"
                     .formatted(run, SOCKET_PATH_BYTES - SOCKET_NAME_BYTES));
         }
+        HostPort listen = address(all, Key.LISTEN);
+        if (listen != null && listen.port() == 0) {
+            throw new ConfigurationException(
+                    "listen: port 0 is another one after each start, and hosts that wait for an"
+                            + " answer do not find it again: name one");
+        }
         HostPort apiListen = address(all, Key.API_LISTEN);
         String certificates = text(all, Key.CERTIFICATES);
-        if (certificates == null && apiListen != null) {
-            throw new ConfigurationException(
-                    "certificates: api-listen needs them; 'fairlead certificates create' makes some");
+        if (certificates == null && (listen != null || apiListen != null)) {
+            throw new ConfigurationException("certificates: %s needs them; 'fairlead certificates create' makes some"
+                    .formatted((listen != null ? Key.LISTEN : Key.API_LISTEN).word()));
         }
         Path folder = certificates == null ? null : Path.of(certificates).toAbsolutePath();
         if (folder != null && !Files.isDirectory(folder)) {
@@ -74,6 +82,7 @@ public record Configuration(
                 run,
                 folder(all, Key.SOCKET, run.resolve("fairlead.sock")),
                 text(all, Key.SOCKET_GROUP),
+                listen,
                 apiListen,
                 folder,
                 qemu,

@@ -21,6 +21,11 @@ public enum Key {
             "",
             "The group whose members may use the socket, and with it the host's machines. Default: nobody but the"
                     + " daemon's user."),
+    LISTEN(
+            "listen",
+            "",
+            "HOST:PORT where machines come from other hosts' daemons, and from where they go to them. Default: nowhere;"
+                    + " machines stay."),
     API_LISTEN(
             "api-listen",
             "",
@@ -29,7 +34,8 @@ public enum Key {
     CERTIFICATES(
             "certificates",
             "",
-            "The folder of this host's certificates ('fairlead certificates create'); needed for" + " api-listen."),
+            "The folder of this host's certificates ('fairlead certificates create'); needed for listen and"
+                    + " api-listen."),
     QEMU("qemu", "/usr/bin/qemu-system-x86_64", "The QEMU that runs machines."),
     THREADS("threads", "0", "Threads that serve queues; 0 for one a processor.");
 

@@ -4,11 +4,13 @@ import io.fairlead.daemon.events.EventLog;
 import io.fairlead.daemon.http.ApiException;
 import io.fairlead.daemon.store.Change;
 import io.fairlead.daemon.store.StateStore;
+import io.fairlead.node.DeviceMaker;
 import io.fairlead.node.DeviceOption;
 import io.fairlead.node.NodeDevice;
 import io.fairlead.vdpa.DeviceStatistics;
 import io.fairlead.vdpa.QueueStatistics;
 import io.fairlead.vdpa.VdpaDevice;
+import io.fairlead.vdpa.preflight.DeviceProfile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,8 +20,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import tools.jackson.databind.json.JsonMapper;
@@ -44,8 +46,11 @@ public final class Devices implements AutoCloseable {
     private final Path sockets;
     private final SortedMap<String, KeptDevice> devices = new TreeMap<>();
 
+    /** At the start nothing is served until it is sure which machines are here. */
+    private boolean serves;
+
     /**
-     * Makes the devices that are written down, and serves them.
+     * Makes the devices that are written down; they are served from {@link #serve} on.
      *
      * @param served is this object's from now on
      * @param sockets the folder of their sockets
@@ -71,7 +76,9 @@ public final class Devices implements AutoCloseable {
     private void make(KeptDevice device) throws IOException {
         NodeDevice made = served.make(device.option());
         try {
-            made.serve();
+            if (serves) {
+                made.serve();
+            }
         } catch (IOException | RuntimeException e) {
             served.remove(made);
             throw e;
@@ -80,15 +87,39 @@ public final class Devices implements AutoCloseable {
     }
 
     /**
+     * Serves what there is and what comes from now on.
+     *
+     * @param isHere whether a machine's QEMU may have its devices now
+     */
+    public synchronized void serve(Predicate<String> isHere) {
+        serves = true;
+        for (KeptDevice device : devices.values()) {
+            NodeDevice made = device.device();
+            String machine = device.machine();
+            if (made != null && (machine == null || isHere.test(machine))) {
+                try {
+                    made.serve();
+                } catch (IOException e) {
+                    device.failed(String.valueOf(e.getMessage()));
+                    LOG.error("device {} is not served: {}", device.option().name(), e.getMessage());
+                }
+            }
+        }
+    }
+
+    /** What changes devices for a node. */
+    public DeviceMaker maker() {
+        return served;
+    }
+
+    /**
      * Makes a device, serves it and writes it down.
      *
-     * @param owner the machine for whose lifetime it is; null where it is the user's
      * @throws ApiException where the name is taken
      * @throws IllegalArgumentException where name or attributes are wrong
      * @throws IOException where the host refuses
      */
-    public synchronized ObjectNode add(
-            String name, int deviceId, Map<String, String> attributes, @Nullable String owner)
+    public synchronized ObjectNode add(String name, int deviceId, Map<String, String> attributes, DeviceOwner owner)
             throws ApiException, IOException {
         if (!NAME.matcher(name).matches()) {
             throw new IllegalArgumentException(
@@ -110,6 +141,30 @@ public final class Devices implements AutoCloseable {
         ObjectNode json = describe(device);
         events.publish("device-added", PREFIX + name, "device %s was added".formatted(name), json);
         return json;
+    }
+
+    /**
+     * Makes a device for a machine that comes from another host, like the one that it has there, unless there is one of
+     * this name.
+     *
+     * @param attributes it was made with there
+     */
+    public synchronized void addLike(
+            DeviceProfile other, String name, int deviceId, Map<String, String> attributes, String machine)
+            throws ApiException, IOException {
+        if (!devices.containsKey(name)) {
+            ObjectNode _ = add(name, deviceId, served.attributesLike(other, attributes), DeviceOwner.stayOf(machine));
+        }
+    }
+
+    /** How a device was made: for a machine that goes elsewhere with it. */
+    public synchronized DeviceOption option(String name) throws ApiException {
+        return find(name).option();
+    }
+
+    /** Whether a device was made for a machine, and is made by its domain wherever it starts. */
+    public synchronized boolean isOfItsRun(String name, String machine) throws ApiException {
+        return find(name).owner().isRunOf(machine);
     }
 
     /**
@@ -198,6 +253,19 @@ public final class Devices implements AutoCloseable {
         return made(device);
     }
 
+    /** Devices that a machine has, of these those that there are, in their order. */
+    public synchronized List<NodeDevice> of(List<String> names, String machine) {
+        List<NodeDevice> all = new ArrayList<>();
+        for (String name : names) {
+            KeptDevice device = devices.get(name);
+            NodeDevice made = device == null ? null : device.device();
+            if (made != null && device != null && machine.equals(device.machine())) {
+                all.add(made);
+            }
+        }
+        return all;
+    }
+
     /** Takes a device from its machine; one that was made for the machine is removed. */
     public synchronized void release(String name, String machine) {
         KeptDevice device = devices.get(name);
@@ -205,28 +273,41 @@ public final class Devices implements AutoCloseable {
             return;
         }
         device.machine(null);
-        if (device.owner() != null) {
-            try {
-                remove(name);
-            } catch (ApiException | IOException e) {
-                LOG.error("device {}, which was made for machine {}, stays: {}", name, machine, e.getMessage());
-            }
+        if (device.owner().isRunOf(machine)) {
+            removeAll(List.of(name));
         }
     }
 
-    /** Removes what was made for machines that do not run. */
-    public synchronized void removeOrphans() {
-        List<String> orphans = new ArrayList<>();
-        devices.forEach((name, device) -> {
-            if (device.owner() != null && device.machine() == null) {
-                orphans.add(name);
-            }
-        });
-        for (String name : orphans) {
+    /** A machine is this host's no more: what came with it goes. */
+    public synchronized void left(String machine) {
+        removeAll(names(device -> device.owner().isStayOf(machine) && device.machine() == null));
+    }
+
+    /**
+     * Removes what was made for machines that do not run, or are not here any more.
+     *
+     * @param isHere whether there is a machine of a name
+     */
+    public synchronized void removeOrphans(Predicate<String> isHere) {
+        removeAll(names(device -> {
+            String owner = device.owner().machine();
+            return owner != null && device.machine() == null && (device.owner().isForItsRun() || !isHere.test(owner));
+        }));
+    }
+
+    private List<String> names(Predicate<KeptDevice> which) {
+        return devices.values().stream()
+                .filter(which)
+                .map(device -> device.option().name())
+                .toList();
+    }
+
+    private void removeAll(List<String> names) {
+        for (String name : names) {
             try {
                 remove(name);
             } catch (ApiException | IOException e) {
-                LOG.error("device {}, whose machine is gone, stays: {}", name, e.getMessage());
+                LOG.error("device {}, which was made for a machine, stays: {}", name, e.getMessage());
             }
         }
     }

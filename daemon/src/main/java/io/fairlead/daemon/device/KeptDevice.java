@@ -12,30 +12,24 @@ import tools.jackson.databind.node.ObjectNode;
 final class KeptDevice {
     private final DeviceOption option;
 
-    /** The machine for whose lifetime it was made; null for one of the user's. */
-    private final @Nullable String owner;
+    private final DeviceOwner owner;
 
     private @Nullable NodeDevice device;
     private String problem = "";
     private @Nullable String machine;
 
-    KeptDevice(DeviceOption option, @Nullable String owner) {
+    KeptDevice(DeviceOption option, DeviceOwner owner) {
         this.option = option;
         this.owner = owner;
     }
 
     static KeptDevice of(JsonNode written) {
-        String owner = written.path("owner").asString("");
-        return new KeptDevice(DeviceOption.of(written), owner.isEmpty() ? null : owner);
+        return new KeptDevice(DeviceOption.of(written), DeviceOwner.of(written));
     }
 
     /** As it is written down. */
     ObjectNode written() {
-        ObjectNode node = option.into(JsonNodeFactory.instance.objectNode());
-        if (owner != null) {
-            node.put("owner", owner);
-        }
-        return node;
+        return owner.into(option.into(JsonNodeFactory.instance.objectNode()));
     }
 
     /** The same with other attributes. */
@@ -51,8 +45,7 @@ final class KeptDevice {
         return option;
     }
 
-    @Nullable
-    String owner() {
+    DeviceOwner owner() {
         return owner;
     }
 
@@ -92,7 +85,7 @@ final class KeptDevice {
         ObjectNode attributes = node.putObject("attributes");
         option.attributes().forEach(attributes::put);
         node.put("machine", machine);
-        node.put("owner", owner == null ? "user" : "machine");
+        node.put("owner", owner.machine() == null ? "user" : "machine");
         node.put("socket", option.socket().toString());
         NodeDevice there = device;
         node.put("connected", there != null && there.isConnected());

@@ -1,5 +1,6 @@
 package io.fairlead.daemon.machine;
 
+import io.fairlead.daemon.device.DeviceOwner;
 import io.fairlead.daemon.device.Devices;
 import io.fairlead.daemon.http.ApiException;
 import io.fairlead.node.NodeDevice;
@@ -115,7 +116,7 @@ final class HostDevices implements HostResources {
                 "readonly",
                 filesystem.readOnly() ? "on" : "off");
         try {
-            var _ = devices.add(id, DeviceId.FS, attributes, machine);
+            var _ = devices.add(id, DeviceId.FS, attributes, DeviceOwner.runOf(machine));
         } catch (ApiException | IOException | IllegalArgumentException e) {
             throw refused(id, String.valueOf(e.getMessage()), "correct that, and start the machine again");
         }

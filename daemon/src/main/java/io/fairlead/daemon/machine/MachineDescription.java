@@ -24,8 +24,17 @@ import tools.jackson.databind.node.ObjectNode;
 /** Machines as the API shows them. */
 final class MachineDescription {
     /** What an operation is about to make of a machine. */
-    private static final Map<String, String> ON_THE_WAY =
-            Map.of("start", "starting", "shutdown", "stopping", "destroy", "stopping", "migrate", "migrating");
+    private static final Map<String, String> ON_THE_WAY = Map.of(
+            "start",
+            "starting",
+            "shutdown",
+            "stopping",
+            "destroy",
+            "stopping",
+            "migrate",
+            "migrating",
+            "arrive",
+            "arriving");
 
     /** Of /proc/PID/stat, behind the command's name in parentheses. */
     private static final int USER_TICKS = 11;

@@ -64,7 +64,7 @@ final class MachineDevices {
             List<String> names = new ArrayList<>(live.devices());
             names.add(source.dev());
             // Before the guest has it: a daemon that is killed now finds it with its machine.
-            MachineRecord.Live more = new MachineRecord.Live(DomainXml.print(then), true, names);
+            MachineRecord.Live more = new MachineRecord.Live(DomainXml.print(then), MachineRecord.Stage.RUNNING, names);
             machines.update(machine, record -> record.withDevices(more));
             progress.phase("guest");
             VhostUserDevice model = QemuModel.of(made.device(), made.socket());
@@ -83,6 +83,7 @@ final class MachineDevices {
                                 : "wait until the guest is up, or look into its kernel's log");
             }
             plugged = true;
+            machines.moves().attached(kept.name(), made);
         } finally {
             if (!plugged) {
                 devices.release(source.dev(), kept.name());
@@ -162,8 +163,11 @@ final class MachineDevices {
             HotPlug.unplug(running.qmp(), alias, guestTimeout);
             List<String> names = new ArrayList<>(live.devices());
             names.remove(source.dev());
-            MachineRecord.Live less = new MachineRecord.Live(DomainXml.print(without(now, alias)), true, names);
+            MachineRecord.Live less =
+                    new MachineRecord.Live(DomainXml.print(without(now, alias)), MachineRecord.Stage.RUNNING, names);
             machines.update(machine, record -> record.withDevices(less));
+            devices.of(List.of(source.dev()), kept.name())
+                    .forEach(gone -> machines.moves().detached(kept.name(), gone));
         }
         String next = DomainXml.print(without(parse(kept.xml()), alias));
         machines.update(machine, record -> record.withXml(next));

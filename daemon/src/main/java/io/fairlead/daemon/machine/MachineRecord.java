@@ -28,17 +28,28 @@ record MachineRecord(
      * A QEMU that runs, or is being started.
      *
      * @param xml the complete domain that it has now
-     * @param isStarted whether it came up; else it is ended by the next daemon
+     * @param stage how far it is
      * @param devices names of the daemon's devices that it has
      */
-    record Live(String xml, boolean isStarted, List<String> devices) {
+    record Live(String xml, Stage stage, List<String> devices) {
         Live {
             devices = List.copyOf(devices);
         }
 
-        private Live started() {
-            return new Live(xml, true, devices);
+        Live in(Stage other) {
+            return new Live(xml, other, devices);
         }
+    }
+
+    /** How far a machine's QEMU is. */
+    enum Stage {
+        /** Not up yet: the next daemon ends it. */
+        STARTING,
+        /** It waits for a machine that comes; what becomes of it is the node's to say. */
+        ARRIVING,
+        RUNNING,
+        /** The machine runs elsewhere. */
+        MOVED
     }
 
     MachineRecord withXml(String value) {
@@ -53,9 +64,13 @@ record MachineRecord(
         return new MachineRecord(name, uuid, xml, autostart, false, "", value);
     }
 
-    /** Its QEMU came up. */
-    MachineRecord started() {
-        return live == null ? this : withLive(live.started());
+    MachineRecord withReason(String why) {
+        return new MachineRecord(name, uuid, xml, autostart, isCrashed, why, live);
+    }
+
+    /** Its QEMU, where it still has one, is at another stage. */
+    MachineRecord in(Stage stage) {
+        return live == null ? this : withLive(live.in(stage));
     }
 
     /** Its QEMU, where it still has one, has other devices. */
@@ -75,7 +90,9 @@ record MachineRecord(
                 .put("crashed", isCrashed)
                 .put("reason", reason);
         if (live != null) {
-            ObjectNode now = node.putObject("live").put("xml", live.xml()).put("started", live.isStarted());
+            ObjectNode now = node.putObject("live")
+                    .put("xml", live.xml())
+                    .put("stage", live.stage().name());
             live.devices().forEach(now.putArray("devices")::add);
         }
         return node;
@@ -87,7 +104,10 @@ record MachineRecord(
         if (now.isObject()) {
             List<String> devices = new ArrayList<>();
             now.path("devices").forEach(device -> devices.add(device.asString("")));
-            live = new Live(now.path("xml").asString(""), now.path("started").asBoolean(false), devices);
+            live = new Live(
+                    now.path("xml").asString(""),
+                    Stage.valueOf(now.path("stage").asString("")),
+                    devices);
         }
         return new MachineRecord(
                 name,

@@ -7,6 +7,11 @@ import io.fairlead.daemon.operation.Operation;
 import io.fairlead.daemon.operation.Operations;
 import io.fairlead.daemon.store.Change;
 import io.fairlead.daemon.store.StateStore;
+import io.fairlead.node.HostPort;
+import io.fairlead.node.MachineCheck;
+import io.fairlead.node.Node;
+import io.fairlead.node.NodeOptions;
+import io.fairlead.node.migration.MigrationPlan;
 import io.fairlead.qemu.QemuBinary;
 import io.fairlead.qemu.domain.DomainException;
 import io.fairlead.qemu.domain.Notice;
@@ -17,11 +22,13 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.NavigableMap;
 import java.util.Objects;
-import java.util.SortedMap;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import tools.jackson.databind.json.JsonMapper;
@@ -43,7 +50,8 @@ public final class Machines implements AutoCloseable {
     private final MachineStart starter;
     private final MachineDevices plugging;
     private final MachineDescription description;
-    private final SortedMap<String, ManagedMachine> machines = new TreeMap<>();
+    private final MachineMoves moves;
+    private final NavigableMap<String, ManagedMachine> machines = new TreeMap<>();
 
     /** A machine that was defined, as the API shows it, and what its user should know. */
     public record Defined(ObjectNode machine, List<Notice> notices) {
@@ -53,12 +61,20 @@ public final class Machines implements AutoCloseable {
     }
 
     /**
-     * Takes over what runs, ends what was not started to its end, and forgets what has ended.
+     * Takes over what runs, ends what was not started to its end, goes on with what was on its way, and forgets what has
+     * ended.
      *
      * @param folders of the machines' sockets and logs
+     * @param node where machines come from other hosts; null where they do not
      */
     public Machines(
-            StateStore store, EventLog events, Operations operations, Devices devices, QemuBinary qemu, Path folders)
+            StateStore store,
+            EventLog events,
+            Operations operations,
+            Devices devices,
+            QemuBinary qemu,
+            Path folders,
+            @Nullable NodeOptions node)
             throws IOException {
         this.store = store;
         this.events = events;
@@ -70,10 +86,19 @@ public final class Machines implements AutoCloseable {
         description = new MachineDescription(operations);
         store.list(PREFIX)
                 .forEach((name, written) -> machines.put(name, new ManagedMachine(MachineRecord.of(name, written))));
+        moves = new MachineMoves(this, starter, devices, operations);
+        machines.values().forEach(starter::claim);
+        // A QEMU to which a device was being plugged answers nothing before it has it.
+        Set<String> undecided = node == null ? Set.of() : Node.undecided(node.state());
+        devices.serve(name -> !undecided.contains(name));
+        List<ManagedMachine> found = new ArrayList<>();
         for (ManagedMachine machine : machines.values()) {
-            starter.takeOver(machine);
+            if (starter.find(machine)) {
+                found.add(machine);
+            }
         }
-        devices.removeOrphans();
+        moves.open(node, found);
+        devices.removeOrphans(machines::containsKey);
     }
 
     /** Starts those that shall run whenever the daemon does. */
@@ -94,7 +119,7 @@ public final class Machines implements AutoCloseable {
         return new ArrayList<>(machines.values());
     }
 
-    private synchronized ManagedMachine find(String name) throws ApiException {
+    synchronized ManagedMachine find(String name) throws ApiException {
         ManagedMachine machine = machines.get(name);
         if (machine == null) {
             throw ApiException.notFound("machine %s: there is none".formatted(name));
@@ -110,6 +135,15 @@ public final class Machines implements AutoCloseable {
                     "machine %s is %s".formatted(machine.name(), machine.state()), "start it first");
         }
         return running;
+    }
+
+    MachineMoves moves() {
+        return moves;
+    }
+
+    /** The port where other daemons' machines come; 0 where they cannot. */
+    public int migrationPort() {
+        return moves.port();
     }
 
     MachineFolder folder(MachineRecord kept) {
@@ -158,22 +192,13 @@ public final class Machines implements AutoCloseable {
         UUID uuid = Objects.requireNonNull(definition.domain().uuid());
         ManagedMachine machine;
         synchronized (this) {
-            for (ManagedMachine other : machines.values()) {
-                if (other.kept().uuid().equals(uuid) && !other.name().equals(name)) {
-                    throw ApiException.conflict(
-                            "machine %s: its UUID %s is machine %s's".formatted(name, uuid, other.name()),
-                            "leave <uuid> out");
-                }
-            }
+            refuseUuid(name, uuid);
             machine = machines.get(name);
         }
         if (machine == null) {
             machine = new ManagedMachine(
                     new MachineRecord(name, uuid, DomainXml.print(definition.domain()), false, false, "", null));
-            update(machine, now -> now);
-            synchronized (this) {
-                machines.put(name, machine);
-            }
+            add(machine);
         } else {
             // The folder of one that runs has its UUID.
             UUID own = machine.kept().uuid();
@@ -186,6 +211,37 @@ public final class Machines implements AutoCloseable {
         return new Defined(json, definition.notices());
     }
 
+    private synchronized void refuseUuid(String name, UUID uuid) throws ApiException {
+        for (ManagedMachine other : machines.values()) {
+            if (other.kept().uuid().equals(uuid) && !other.name().equals(name)) {
+                throw ApiException.conflict(
+                        "machine %s: its UUID %s is machine %s's".formatted(name, uuid, other.name()),
+                        "leave <uuid> out");
+            }
+        }
+    }
+
+    /** One more; its name is the caller's operation's. */
+    synchronized void add(ManagedMachine machine) throws ApiException, IOException {
+        MachineRecord kept = machine.kept();
+        refuseUuid(kept.name(), kept.uuid());
+        if (machines.containsKey(kept.name())) {
+            throw ApiException.conflict(
+                    "machine %s: there is one of this name".formatted(kept.name()), "undefine it first");
+        }
+        update(machine, now -> now);
+        machines.put(kept.name(), machine);
+    }
+
+    /** One less: it does not run, and nothing is kept of it. */
+    void remove(ManagedMachine machine) throws IOException {
+        store.commit(Change.ofDelete(PREFIX + machine.name()));
+        synchronized (this) {
+            machines.remove(machine.name(), machine);
+        }
+        folder(machine.kept()).remove();
+    }
+
     /** Forgets a machine that does not run. */
     public void undefine(String name) throws Exception {
         ManagedMachine machine = find(name);
@@ -193,11 +249,7 @@ public final class Machines implements AutoCloseable {
             if (machine.running() != null) {
                 throw ApiException.conflict("machine %s runs".formatted(name), "shut it down, or destroy it, first");
             }
-            store.commit(Change.ofDelete(PREFIX + name));
-            synchronized (this) {
-                machines.remove(name);
-            }
-            folder(machine.kept()).remove();
+            remove(machine);
             return name;
         });
         events.publish("machine-undefined", PREFIX + name, "machine %s was undefined".formatted(name));
@@ -265,7 +317,7 @@ public final class Machines implements AutoCloseable {
         return operations.begin("shutdown", PREFIX + name, progress -> {
             RunningMachine running = running(machine);
             MachinePower.shutdown(running, name, progress);
-            starter.ended(machine, running);
+            starter.ended(machine, running, null);
             return null;
         });
     }
@@ -276,7 +328,7 @@ public final class Machines implements AutoCloseable {
         return operations.begin("reboot", PREFIX + name, progress -> {
             RunningMachine running = running(machine);
             MachinePower.shutdown(running, name, progress);
-            starter.ended(machine, running);
+            starter.ended(machine, running, null);
             starter.start(machine, false, progress);
             return null;
         });
@@ -286,9 +338,7 @@ public final class Machines implements AutoCloseable {
     public Operation destroy(String name) throws ApiException, IOException {
         ManagedMachine machine = find(name);
         return operations.begin("destroy", PREFIX + name, _ -> {
-            RunningMachine running = running(machine);
-            running.process().end();
-            starter.ended(machine, running);
+            starter.destroy(machine);
             return null;
         });
     }
@@ -334,9 +384,28 @@ public final class Machines implements AutoCloseable {
         });
     }
 
+    /**
+     * Compares this host and another daemon's for a machine; changes nothing.
+     *
+     * @param to where the other daemon listens
+     */
+    public MachineCheck check(String name, HostPort to) throws Exception {
+        ManagedMachine machine = find(name);
+        return operations.exclusively(PREFIX + name, () -> moves.departure().check(machine, to));
+    }
+
+    /** Begins to move it to another daemon's host; its definition goes with it. */
+    public Operation migrate(String name, HostPort to, MigrationPlan plan) throws ApiException, IOException {
+        ManagedMachine machine = find(name);
+        Node _ = moves.node();
+        return operations.begin(
+                "migrate", PREFIX + name, progress -> moves.departure().move(machine, to, plan, progress));
+    }
+
     /** Lets go of the machines, which run on. */
     @Override
-    public void close() {
+    public void close() throws IOException {
+        moves.close();
         for (ManagedMachine machine : all()) {
             RunningMachine running = machine.running();
             if (running != null && machine.ended(running)) {

@@ -43,6 +43,9 @@ final class ManagedMachine {
     /** The word of the API, without what an operation is about to make of it. */
     synchronized String state() {
         if (running == null) {
+            if (kept.live() != null) {
+                return "unresponsive";
+            }
             return kept.isCrashed() ? "crashed" : "shut off";
         }
         return running.isRunning() ? "running" : "paused";

@@ -141,6 +141,11 @@ final class QemuProcess {
 
     /** The end of what it wrote to its standard error. */
     String errorOutput() {
+        return errorOutput(folder);
+    }
+
+    /** The end of what a machine's QEMU wrote to its standard error. */
+    static String errorOutput(MachineFolder folder) {
         try {
             byte[] bytes = Files.readAllBytes(folder.errorLog());
             int from = Math.max(0, bytes.length - ERROR_BYTES);

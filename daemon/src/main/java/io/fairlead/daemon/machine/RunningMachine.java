@@ -17,7 +17,7 @@ final class RunningMachine {
     private @Nullable String endReason;
 
     /** @param changed told where processors were stopped or go on; on the monitor's thread */
-    RunningMachine(QemuProcess process, Qmp qmp, int consoleCount, Runnable changed) throws IOException {
+    private RunningMachine(QemuProcess process, Qmp qmp, int consoleCount, Runnable changed) throws IOException {
         this.process = process;
         this.qmp = qmp;
         this.consoleCount = consoleCount;
@@ -26,6 +26,17 @@ final class RunningMachine {
         boolean running = qmp.execute("query-status").path("running").asBoolean(false);
         synchronized (this) {
             isRunning = running;
+        }
+    }
+
+    /** That of a process whose monitor answers in its time. */
+    static RunningMachine attach(QemuProcess process, int consoleCount, Runnable changed) throws IOException {
+        Qmp qmp = process.connect();
+        try {
+            return new RunningMachine(process, qmp, consoleCount, changed);
+        } catch (IOException | RuntimeException e) {
+            qmp.close();
+            throw e;
         }
     }
 

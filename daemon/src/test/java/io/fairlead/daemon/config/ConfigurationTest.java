@@ -91,4 +91,14 @@ final class ConfigurationTest {
                 .isInstanceOf(ConfigurationException.class)
                 .hasMessageStartingWith(message);
     }
+
+    @Test
+    void machinesMoveOnlyFromAnAddressThatStays() {
+        assertThatThrownBy(() -> Configuration.of(Map.of(Key.LISTEN, "127.0.0.1:7300")))
+                .isInstanceOf(ConfigurationException.class)
+                .hasMessageContaining("certificates: listen needs them");
+        assertThatThrownBy(() -> Configuration.of(Map.of(Key.LISTEN, "127.0.0.1:0")))
+                .isInstanceOf(ConfigurationException.class)
+                .hasMessageContaining("listen: port 0");
+    }
 }

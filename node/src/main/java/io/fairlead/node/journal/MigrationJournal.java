@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -76,23 +77,28 @@ public final class MigrationJournal implements Closeable {
 
     /** Opens all journals of a folder; what is no journal is logged and left alone. */
     public static List<MigrationJournal> openAll(Path folder) throws IOException {
-        if (!Files.isDirectory(folder)) {
-            return List.of();
-        }
         List<MigrationJournal> found = new ArrayList<>();
-        try (Stream<Path> files = Files.list(folder)) {
-            for (Path file : files.filter(path -> path.toString().endsWith(SUFFIX))
-                    .sorted(Comparator.naturalOrder())
-                    .toList()) {
-                MigrationJournal journal = open(file);
-                if (journal == null) {
-                    LOG.error("{} is no journal of a migration; it is left as it is", file);
-                } else {
-                    found.add(journal);
-                }
+        for (Path file : files(folder)) {
+            MigrationJournal journal = open(file);
+            if (journal == null) {
+                LOG.error("{} is no journal of a migration; it is left as it is", file);
+            } else {
+                found.add(journal);
             }
         }
         return found;
+    }
+
+    /** The journals of a folder that nobody has opened; none where there is no folder. */
+    public static List<Path> files(Path folder) throws IOException {
+        if (!Files.isDirectory(folder)) {
+            return List.of();
+        }
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.filter(path -> path.toString().endsWith(SUFFIX))
+                    .sorted(Comparator.naturalOrder())
+                    .toList();
+        }
     }
 
     private static @Nullable MigrationJournal open(Path file) throws IOException {
@@ -136,14 +142,31 @@ public final class MigrationJournal implements Closeable {
         }
         FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
         try {
-            // What a record that was cut off left behind must not join the next one.
-            write(channel, new byte[FILE_BYTES - length], length);
-            channel.force(true);
+            // What a record that was cut off left behind must not join the next one. Else it keeps the time of its last
+            // step.
+            if (bytes.length < FILE_BYTES || !isBlank(bytes, length)) {
+                write(channel, new byte[FILE_BYTES - length], length);
+                channel.force(true);
+            }
             return new MigrationJournal(id, file, channel, begun, last, reason, length);
         } catch (IOException | RuntimeException e) {
             channel.close();
             throw e;
         }
+    }
+
+    private static boolean isBlank(byte[] bytes, int from) {
+        for (int i = from; i < bytes.length; i++) {
+            if (bytes[i] != 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** When a step was written the last time, or what a cut off one left was removed. */
+    public FileTime changedAt() throws IOException {
+        return Files.getLastModifiedTime(file);
     }
 
     public UUID id() {

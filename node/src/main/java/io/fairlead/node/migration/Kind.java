@@ -2,6 +2,14 @@ package io.fairlead.node.migration;
 
 /** The words of the protocol between two nodes about a migration. All are asked by the source and answered. */
 public final class Kind {
+    /**
+     * {@code machine}, {@code devices} in the order of the machine, each with {@code name}, {@code type}, {@code
+     * attributes} and whether it is {@code owned} by the machine; the domain document, then a provisional state of each
+     * device. Answered when a QEMU waits for the machine.
+     */
+    public static final String EXPECT = "expect";
+    /** {@code machine}: it was expected and does not come. */
+    public static final String DISMISS = "dismiss";
     /** What both machines are: {@code machine}. */
     public static final String DESCRIBE = "describe";
     /**

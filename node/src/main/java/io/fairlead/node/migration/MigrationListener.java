@@ -7,4 +7,7 @@ public interface MigrationListener {
 
     /** Something that an operator wants to know, such as a connection that has to be found again. */
     void note(String text);
+
+    /** What became of the machine, as it is written down; before the migration is forgotten. */
+    default void decided(Outcome outcome) {}
 }

@@ -267,6 +267,7 @@ public final class SourceMigration {
             if (!journal.last().isFinal()) {
                 journal.append(outcome.step(), reason);
             }
+            listener.decided(outcome);
             if (outcome.step() == Step.ABORTED) {
                 enter(Phase.ROLLBACK);
                 side.release();

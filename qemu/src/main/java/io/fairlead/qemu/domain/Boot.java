@@ -56,6 +56,11 @@ public record Boot(
         devices = List.copyOf(devices);
     }
 
+    /** The same with this machine type. */
+    public Boot withMachine(String value) {
+        return new Boot(arch, value, efi, loader, nvram, kernel, devices);
+    }
+
     /** The machine type, whether it is said or not. */
     public String machineType() {
         return machine == null ? "q35" : machine;

@@ -103,6 +103,26 @@ public record Domain(
         return withDevices(devices.stream().map(change).toList());
     }
 
+    /** The same with another boot. */
+    public Domain withBoot(Boot value) {
+        return new Domain(
+                type,
+                name,
+                uuid,
+                title,
+                description,
+                metadata,
+                memory,
+                cpu,
+                value,
+                features,
+                clock,
+                lifecycle,
+                devices,
+                qemu,
+                kept);
+    }
+
     /** The same with other memory. */
     public Domain withMemory(Memory value) {
         return new Domain(
