@@ -7,48 +7,21 @@ import java.io.Console;
 import java.io.IOException;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import tools.jackson.databind.JsonNode;
 
 /** Which daemon a command speaks to, and how it prints what that says. */
 final class DaemonMixin {
-    /** How a client comes to a daemon. */
-    interface Connector {
-        ApiClient connect(String address, @Nullable Path certificates) throws IOException;
-    }
-
-    private static Connector connector = ApiClient::connect;
-
-    @Option(
-            names = {"-c", "--connect"},
-            paramLabel = "ADDRESS",
-            defaultValue = "${env:FAIRLEAD_CONNECT:-" + ApiClient.DEFAULT_ADDRESS + "}",
-            description = "The daemon's socket, or https://HOST:PORT. Default: $FAIRLEAD_CONNECT, else "
-                    + ApiClient.DEFAULT_ADDRESS + ".")
-    private String address = ApiClient.DEFAULT_ADDRESS;
-
-    @Option(
-            names = "--certificates",
-            paramLabel = "FOLDER",
-            defaultValue = "${env:FAIRLEAD_CERTIFICATES:-" + Option.NULL_VALUE + "}",
-            description = "This host's certificates, for https. Default: $FAIRLEAD_CERTIFICATES.")
-    private @Nullable Path certificates;
+    @Mixin
+    private final DaemonAddress at = new DaemonAddress();
 
     @Option(names = "--json", description = "Print JSON as the daemon's API has it.")
     private boolean json;
 
-    /** Lets tests put a client of their own in the daemon's place; returns what was there. */
-    static Connector connectBy(Connector other) {
-        Connector before = connector;
-        connector = other;
-        return before;
-    }
-
     ApiClient open() throws IOException {
-        return connector.connect(address, certificates);
+        return at.open();
     }
 
     boolean json() {
@@ -57,7 +30,7 @@ final class DaemonMixin {
 
     /** Whether the daemon is on this host, so that paths that it names are ours, too. */
     boolean isLocal() {
-        return !address.startsWith("https:");
+        return at.isLocal();
     }
 
     /** A path of the API with names in it, each encoded as one segment. */

@@ -5,11 +5,11 @@ import io.fairlead.kernel.management.StableNames;
 import io.fairlead.kernel.management.VdpaFamily;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -22,7 +22,8 @@ import tools.jackson.databind.node.ObjectNode;
 @Command(
         name = "dev",
         description = {
-            "vDPA devices of this host's kernel: show, add, del, config, vstats, stats, bind, unbind, set.",
+            "Devices of a daemon: show, add, del, stats, set.",
+            "vDPA devices of this host's kernel: these, and config, vstats, bind, unbind.",
             "Devices of a node that a machine uses: set --control."
         },
         mixinStandardHelpOptions = true,
@@ -50,12 +51,13 @@ final class DeviceCommand implements Runnable {
     @Command(
             name = "set",
             description = {
-                "Change a device of a node while the guest uses it; the guest is told.",
-                "Without --control: a network card of this host's kernel that no driver uses, its mac=."
+                "Change a device of a daemon, or of a node (--control), while the guest uses it; the guest is told.",
+                "Of neither: a network card of this host's kernel that no driver uses, its mac=."
             },
             mixinStandardHelpOptions = true,
             footerHeading = "%nExample:%n",
             footer = {
+                "  fairlead dev set disk0 size=2G",
                 "  fairlead dev set disk0 size=2G --control alpha.ctl",
                 "  fairlead dev set net0 mac=52:54:00:12:34:56",
                 "",
@@ -66,12 +68,17 @@ final class DeviceCommand implements Runnable {
             @Parameters(index = "0", paramLabel = "DEVICE", description = "The device's name.") String device,
             @Parameters(index = "1..*", arity = "1..*", paramLabel = "KEY=VALUE", description = "What shall be how.")
                     List<String> changes,
+            @Mixin DaemonAddress daemon,
             @Option(names = "--control", paramLabel = "SOCKET", description = "The node's.") @Nullable Path control,
             @Option(names = "--force", description = "Also where it can cost data, as a smaller disk does.")
                     boolean force,
             @Option(names = "--json", description = "Print JSON.") boolean json)
             throws IOException {
-        Map<String, String> attributes = attributes(changes);
+        Map<String, String> attributes = WordPairs.attributes(changes);
+        if (control == null && DaemonDevices.find(daemon, device) != null) {
+            DaemonDevices.change(daemon, device, attributes, force, json);
+            return 0;
+        }
         if (control == null) {
             return setKernelDevice(device, attributes);
         }
@@ -80,18 +87,6 @@ final class DeviceCommand implements Runnable {
         ObjectNode values = command.putObject("attributes");
         attributes.forEach(values::put);
         return NodeRequest.execute(control, command, json, "%s: %s".formatted(device, String.join(" ", changes)));
-    }
-
-    private static Map<String, String> attributes(List<String> changes) {
-        Map<String, String> attributes = new LinkedHashMap<>();
-        for (String change : changes) {
-            int equals = change.indexOf('=');
-            if (equals <= 0) {
-                throw new IllegalArgumentException("'%s' is not key=value".formatted(change));
-            }
-            attributes.put(change.substring(0, equals), change.substring(equals + 1));
-        }
-        return attributes;
     }
 
     private static int setKernelDevice(String device, Map<String, String> attributes) throws IOException {

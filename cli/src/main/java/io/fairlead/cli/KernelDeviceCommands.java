@@ -17,6 +17,8 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /** The commands of {@code fairlead dev} that list, make and delete vDPA devices of this host's kernel, and bind them. */
 final class KernelDeviceCommands {
@@ -28,17 +30,27 @@ final class KernelDeviceCommands {
     @Command(
             name = "show",
             aliases = "list",
-            description = "Show the vDPA devices of this host's kernel, or one of them; of a node also Fairlead's own.",
+            description = {
+                "Show the devices of a daemon, where one is meant (--connect, $FAIRLEAD_CONNECT, or one at the usual"
+                        + " place), and else the vDPA devices of this host's kernel; or one of them, wherever it is."
+            },
             mixinStandardHelpOptions = true,
             footerHeading = "%nExamples:%n",
             footer = {
                 "  fairlead dev show",
                 "  fairlead dev show blk0 --json",
                 "  fairlead dev show --control alpha.ctl",
+                "  fairlead dev show --kernel",
                 "",
-                "JSON is that of iproute2's 'vdpa -j dev show'."
+                "JSON of the kernel's is that of iproute2's 'vdpa -j dev show', of a daemon's that of its API."
             })
     static final class Show implements Callable<Integer> {
+        @Mixin
+        private final DaemonAddress daemon = new DaemonAddress();
+
+        @Option(names = "--kernel", description = "The kernel's, also where there is a daemon.")
+        private boolean kernel;
+
         @Parameters(arity = "0..1", paramLabel = "NAME", description = DEVICE)
         private @Nullable String name;
 
@@ -54,6 +66,19 @@ final class KernelDeviceCommands {
                 NodeObjects.print(control, "devices", "dev", name, json);
                 return 0;
             }
+            JsonNode own = kernel ? null : name == null ? DaemonDevices.all(daemon) : DaemonDevices.find(daemon, name);
+            if (own != null && name != null) {
+                DaemonDevices.print(own, json);
+                return 0;
+            }
+            if (own != null) {
+                if (json) {
+                    System.out.println(JsonMapper.shared().createObjectNode().set("devices", own));
+                } else {
+                    System.out.print(DaemonDevices.table(own));
+                }
+                return 0;
+            }
             try (VdpaFamily family = VdpaFamily.open()) {
                 List<DeviceInfo> devices =
                         name == null ? family.devices() : List.of(family.device(StableNames.resolve(family, name)));
@@ -65,15 +90,17 @@ final class KernelDeviceCommands {
 
     @Command(
             name = "add",
-            description = "Make a vDPA device of this host's kernel.",
+            description = "Make a device of a daemon (type), or of this host's kernel (mgmtdev).",
             mixinStandardHelpOptions = true,
             customSynopsis = {
+                "fairlead dev add name NAME type TYPE [KEY=VALUE ...] [--connect ADDRESS] [--json]",
                 "fairlead dev add name NAME mgmtdev MGMTDEV [mac ADDRESS] [mtu BYTES]",
                 "                 [max_vqp PAIRS] [device_features HEX] [--permissions FILE]",
                 "                 [--json]"
             },
             footerHeading = "%nExamples:%n",
             footer = {
+                "  fairlead dev add name disk0 type blk path=/var/lib/images/disk0.img queues=2",
                 "  fairlead dev add name net0 mgmtdev vdpasim_net mac 52:54:00:12:34:56 mtu 1500",
                 "  fairlead dev add name blk0 mgmtdev pci/0000:00:05.0",
                 "  fairlead dev add name blk1 mgmtdev vdpasim_blk device_features 0x300000200",
@@ -81,8 +108,15 @@ final class KernelDeviceCommands {
                 "For VDUSE, NAME is that of the device that a program serves already."
             })
     static final class Add implements Callable<Integer> {
-        @Parameters(arity = "1..*", paramLabel = "WORD VALUE", description = "What it shall be like, in pairs.")
+        @Parameters(
+                arity = "1..*",
+                paramLabel = "WORD VALUE",
+                description =
+                        "What it shall be like, in pairs; of a daemon's device also KEY=VALUE, as serve has them.")
         private List<String> words = List.of();
+
+        @Mixin
+        private final DaemonAddress daemon = new DaemonAddress();
 
         @Mixin
         private final PermissionsMixin permissions = new PermissionsMixin();
@@ -92,6 +126,15 @@ final class KernelDeviceCommands {
 
         @Override
         public Integer call() throws IOException {
+            if (words.contains("type")) {
+                List<String> attributes =
+                        words.stream().filter(word -> word.indexOf('=') > 0).toList();
+                Map<String, String> own = WordPairs.parse(
+                        words.stream().filter(word -> word.indexOf('=') <= 0).toList(), List.of("name", "type"));
+                String type = WordPairs.take(own, "type");
+                DaemonDevices.add(daemon, WordPairs.take(own, "name"), type, WordPairs.attributes(attributes), json);
+                return 0;
+            }
             Map<String, String> pairs =
                     WordPairs.parse(words, List.of("name", "mgmtdev", "mac", "mtu", "max_vqp", "device_features"));
             String name = WordPairs.take(pairs, "name");
@@ -109,7 +152,7 @@ final class KernelDeviceCommands {
 
     @Command(
             name = "del",
-            description = "Delete a vDPA device of this host's kernel that nobody uses.",
+            description = "Delete a device of a daemon, or a vDPA device of this host's kernel, that nobody uses.",
             mixinStandardHelpOptions = true)
     static final class Delete implements Callable<Integer> {
         @Parameters(paramLabel = "NAME", description = DEVICE)
@@ -118,8 +161,15 @@ final class KernelDeviceCommands {
         @Mixin
         private final PermissionsMixin permissions = new PermissionsMixin();
 
+        @Mixin
+        private final DaemonAddress daemon = new DaemonAddress();
+
         @Override
         public Integer call() throws IOException {
+            if (DaemonDevices.find(daemon, name) != null) {
+                DaemonDevices.remove(daemon, name);
+                return 0;
+            }
             VdpaBus bus = VdpaBus.ofHost();
             DevicePermissions rules = permissions.read();
             try (VdpaFamily family = VdpaFamily.open()) {

@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -107,10 +108,11 @@ final class KernelDeviceDetails {
 
     @Command(
             name = "stats",
-            description = "Show what the vendor's driver counts of all queues of a kernel device, or of one.",
+            description =
+                    "Show what a daemon's device has done, or what the vendor's driver counts of a kernel device.",
             mixinStandardHelpOptions = true,
             footerHeading = "%nExample:%n",
-            footer = {"  fairlead dev stats net0", "", "It takes CAP_NET_ADMIN."})
+            footer = {"  fairlead dev stats net0", "", "For a kernel device it takes CAP_NET_ADMIN."})
     static final class Statistics implements Callable<Integer> {
         @Parameters(index = "0", paramLabel = "NAME", description = DEVICE)
         private String name = "";
@@ -121,8 +123,15 @@ final class KernelDeviceDetails {
         @Option(names = "--json", description = "Print JSON.")
         private boolean json;
 
+        @Mixin
+        private final DaemonAddress daemon = new DaemonAddress();
+
         @Override
         public Integer call() throws IOException {
+            if (only == null && DaemonDevices.find(daemon, name) != null) {
+                DaemonDevices.statistics(daemon, name, json);
+                return 0;
+            }
             try (VdpaFamily family = VdpaFamily.open()) {
                 DeviceInfo device = family.device(StableNames.resolve(family, name));
                 Map<Integer, VendorStatistics> found = new LinkedHashMap<>();

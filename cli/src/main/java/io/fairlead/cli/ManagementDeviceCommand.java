@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -35,7 +36,11 @@ final class ManagementDeviceCommand implements Runnable {
     @Command(
             name = "show",
             aliases = "list",
-            description = "Show the kernel's management devices, or one of them; of a node also Fairlead's own.",
+            description = {
+                "Show a daemon's management devices, where one is meant (--connect, $FAIRLEAD_CONNECT, or one at the usual"
+                        + " place), the kernel's among them, and else the kernel's; or one of them.",
+                "Of a node: --control."
+            },
             mixinStandardHelpOptions = true,
             footerHeading = "%nExamples:%n",
             footer = {
@@ -48,11 +53,17 @@ final class ManagementDeviceCommand implements Runnable {
     void show(
             @Parameters(arity = "0..1", paramLabel = "MGMTDEV", description = "Only this one.") @Nullable String name,
             @Option(names = "--json", description = "Print JSON.") boolean json,
+            @Mixin DaemonAddress daemon,
+            @Option(names = "--kernel", description = "The kernel's, also where there is a daemon.") boolean kernel,
             @Option(names = "--control", paramLabel = "SOCKET", description = NodeObjects.CONTROL) @Nullable
                     Path control)
             throws IOException {
         if (control != null) {
             NodeObjects.print(control, "mgmtdevs", "mgmtdev", name, json);
+            return;
+        }
+        if (!kernel && daemon.isMeant()) {
+            DaemonDevices.showManagementDevices(daemon, name, json);
             return;
         }
         ManagementDeviceName wanted = name == null ? null : ManagementDeviceName.parse(name);

@@ -58,20 +58,23 @@ final class NodeObjects {
             }
             System.out.println(document);
         } else {
-            found.forEach(object -> System.out.println(text(object)));
+            found.forEach(object -> System.out.println(text(object.path("name").asString(""), object.path("fields"))));
         }
     }
 
-    private static String text(JsonNode object) {
-        StringBuilder text = new StringBuilder(object.path("name").asString("")).append(':');
-        object.path("fields").properties().forEach(field -> {
-            text.append(' ').append(field.getKey());
-            if (field.getValue().isArray()) {
-                field.getValue().forEach(value -> text.append(' ').append(value.asString("")));
-            } else {
-                text.append(' ').append(field.getValue().asString(""));
-            }
-        });
+    /** A line about an object, as {@code vdpa} has it. */
+    static String text(String name, JsonNode fields) {
+        StringBuilder text = new StringBuilder(name).append(':');
+        fields.properties().stream()
+                .filter(field -> !field.getKey().equals("name"))
+                .forEach(field -> {
+                    text.append(' ').append(field.getKey());
+                    if (field.getValue().isArray()) {
+                        field.getValue().forEach(value -> text.append(' ').append(value.asString("")));
+                    } else {
+                        text.append(' ').append(field.getValue().asString(""));
+                    }
+                });
         return text.toString();
     }
 }

@@ -30,6 +30,25 @@ final class WordPairs {
         return pairs;
     }
 
+    /**
+     * Reads {@code KEY=VALUE}s.
+     *
+     * @throws IllegalArgumentException where one is none, or a key comes twice
+     */
+    static Map<String, String> attributes(List<String> words) {
+        Map<String, String> attributes = new LinkedHashMap<>();
+        for (String word : words) {
+            int equals = word.indexOf('=');
+            if (equals <= 0) {
+                throw new IllegalArgumentException("'%s' is not key=value".formatted(word));
+            }
+            if (attributes.putIfAbsent(word.substring(0, equals), word.substring(equals + 1)) != null) {
+                throw new IllegalArgumentException("'%s' is there twice".formatted(word.substring(0, equals)));
+            }
+        }
+        return attributes;
+    }
+
     /** @throws IllegalArgumentException where it is missing */
     static String take(Map<String, String> pairs, String name) {
         String value = pairs.remove(name);

@@ -35,11 +35,11 @@ final class ScriptedClient implements ApiClient {
 
     /** Runs a command that comes to this client. */
     CommandResult run(String... arguments) {
-        DaemonMixin.Connector before = DaemonMixin.connectBy((_, _) -> this);
+        DaemonAddress.Connector before = DaemonAddress.connectBy((_, _) -> this);
         try {
             return CommandResult.run(arguments);
         } finally {
-            DaemonMixin.Connector _ = DaemonMixin.connectBy(before);
+            DaemonAddress.Connector _ = DaemonAddress.connectBy(before);
         }
     }
 

@@ -78,7 +78,8 @@ class DaemonMoveTest {
                 "certificates=" + authority.resolve(name));
     }
 
-    private String document() throws IOException {
+    /** @param more its devices besides the disk */
+    private String document(String more) throws IOException {
         Path job = Files.writeString(folder.resolve("job.sh"), JOB);
         return """
                 <domain type='qemu'>
@@ -93,8 +94,7 @@ class DaemonMoveTest {
                   </os>
                   <features><acpi/></features>
                   <devices>
-                    <hostdev mode='subsystem' type='vdpa'><source dev='rng0'/></hostdev>
-                    <hostdev mode='subsystem' type='vdpa'><source dev='disk0'/></hostdev>
+                    %s<hostdev mode='subsystem' type='vdpa'><source dev='disk0'/></hostdev>
                     <serial type='pty'/>
                     <serial type='pty'/>
                   </devices>
@@ -102,7 +102,7 @@ class DaemonMoveTest {
                     <qemu:arg value='-fw_cfg'/><qemu:arg value='name=opt/fairlead/job,file=%s'/>
                   </qemu:commandline>
                 </domain>
-                """.formatted(Lab.TESTBED.kernel().image(), Lab.TESTBED.initramfs(), job);
+                """.formatted(Lab.TESTBED.kernel().image(), Lab.TESTBED.initramfs(), more, job);
     }
 
     private void addDisk(DaemonProcess daemon, String name) throws IOException {
@@ -113,10 +113,9 @@ class DaemonMoveTest {
         JsonNode _ = daemon.addDevice(name, "blk", "path=" + image, "locked=off", "volume=" + name);
     }
 
-    private void start(DaemonProcess daemon) throws IOException {
+    private void start(DaemonProcess daemon, String more) throws IOException {
         addDisk(daemon, "disk0");
-        JsonNode _ = daemon.addDevice("rng0", "rng");
-        JsonNode _ = daemon.define(document());
+        JsonNode _ = daemon.define(document(more));
         JsonNode _ = daemon.done(daemon.post("/v1/machines/vm0/start"));
         awaitBeats(daemon);
     }
@@ -185,7 +184,9 @@ class DaemonMoveTest {
     void aMachineGoesThereAndBack() throws Exception {
         try (DaemonProcess alpha = daemon("alpha", QemuRelease.V10);
                 DaemonProcess beta = daemon("beta", QemuRelease.V11)) {
-            start(alpha);
+            JsonNode _ = alpha.addDevice("rng0", "rng");
+            // QEMU does not migrate it.
+            start(alpha, "<hostdev mode='subsystem' type='vdpa'><source dev='rng0'/></hostdev>");
             addDisk(alpha, "disk1");
             JsonNode _ = alpha.done(
                     alpha.attach("vm0", "<hostdev mode='subsystem' type='vdpa'><source dev='disk1'/></hostdev>"));
@@ -222,14 +223,14 @@ class DaemonMoveTest {
     void whatCannotMoveStays() throws Exception {
         try (DaemonProcess alpha = daemon("alpha", QemuRelease.V10);
                 DaemonProcess beta = daemon("beta", QemuRelease.V10)) {
-            start(alpha);
+            start(alpha, "");
             ObjectNode nowhere = JsonMapper.shared().createObjectNode().put("to", "127.0.0.1:" + freePort());
             JsonNode unreachable = alpha.ended(alpha.post("/v1/machines/vm0/migrate", nowhere));
             assertThat(unreachable.path("state").asString()).isEqualTo("failed");
             Lab.report("nobody there: %s", unreachable.path("error"));
 
             // One of its name is there already; then a device of its name that is another.
-            JsonNode _ = beta.define(document());
+            JsonNode _ = beta.define(document(""));
             JsonNode defined = alpha.ended(alpha.post("/v1/machines/vm0/migrate", to(beta)));
             assertThat(defined.path("error").path("message").asString()).contains("there is one of this name");
             JsonNode _ = beta.delete("/v1/machines/vm0");
@@ -279,12 +280,15 @@ class DaemonMoveTest {
         }
     }
 
-    /** Daemons that are killed at any moment of a move: the machine runs at one of them, and nothing is left at the other. */
+    /**
+     * Daemons that are killed at any moment of a move: the machine runs at one of them, and nothing is left at the other.
+     * Without an entropy device: QEMU 10.0 ends by an assertion where its daemon goes while the driver starts it.
+     */
     private void killed(int rounds, long seed) throws Exception {
         Random random = new Random(seed);
         try (DaemonProcess alpha = daemon("alpha", QemuRelease.V10);
                 DaemonProcess beta = daemon("beta", QemuRelease.V10)) {
-            start(alpha);
+            start(alpha, "");
             DaemonProcess here = alpha;
             for (int round = 0; round < rounds; round++) {
                 DaemonProcess there = here == alpha ? beta : alpha;
