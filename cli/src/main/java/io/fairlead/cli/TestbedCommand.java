@@ -41,7 +41,7 @@ final class TestbedCommand implements Runnable {
             mixinStandardHelpOptions = true)
     int qemu() throws IOException {
         try (Testbed testbed = Testbed.open(Progress.toStandardError())) {
-            System.out.println(testbed.qemuProgram(QemuRelease.V10));
+            System.out.println(testbed.qemuProgram(QemuRelease.V11));
         }
         return 0;
     }

@@ -193,6 +193,7 @@ class DaemonTest {
         try (DaemonProcess daemon = DaemonProcess.start(folder.resolve("s"), QemuRelease.V10)) {
             var _ = daemon.define(document("vm0"));
             JsonNode missing = daemon.ended(daemon.post("/v1/machines/vm0/start"));
+            assertThat(missing.path("error").path("code").asString()).isEqualTo("bad-domain");
             assertThat(missing.path("error").path("message").asString())
                     .contains("disk0")
                     .contains("there is none");

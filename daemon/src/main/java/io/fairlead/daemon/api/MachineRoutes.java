@@ -1,13 +1,11 @@
 package io.fairlead.daemon.api;
 
-import io.fairlead.daemon.http.ApiException;
 import io.fairlead.daemon.http.Request;
 import io.fairlead.daemon.http.Response;
 import io.fairlead.daemon.http.Route;
 import io.fairlead.daemon.machine.Machines;
 import io.fairlead.daemon.operation.Operation;
 import io.fairlead.node.MachineCheck;
-import io.fairlead.qemu.domain.DomainException;
 import io.fairlead.vdpa.preflight.Verdict;
 import java.util.ArrayList;
 import java.util.List;
@@ -158,16 +156,7 @@ final class MachineRoutes {
     }
 
     private Response define(Request request) throws Exception {
-        Machines.Defined defined;
-        try {
-            defined = machines.define(request.text());
-        } catch (DomainException e) {
-            throw new ApiException(
-                    400,
-                    "bad-domain",
-                    (e.line() > 0 ? "line " + e.line() + ", " : "") + e.path() + ": " + e.reason(),
-                    e.remedy());
-        }
+        Machines.Defined defined = machines.define(request.text());
         ObjectNode body = JsonMapper.shared().createObjectNode();
         body.set("machine", defined.machine());
         ArrayNode notices = body.putArray("notices");

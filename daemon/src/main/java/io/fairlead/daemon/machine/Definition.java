@@ -1,5 +1,6 @@
 package io.fairlead.daemon.machine;
 
+import io.fairlead.daemon.http.ApiException;
 import io.fairlead.qemu.domain.Device;
 import io.fairlead.qemu.domain.Domain;
 import io.fairlead.qemu.domain.DomainException;
@@ -38,6 +39,15 @@ record Definition(Domain domain, List<Notice> notices) {
         List<Notice> notices = new ArrayList<>(parsed.notices());
         notices.addAll(planned.notices());
         return new Definition(planned.domain(), notices);
+    }
+
+    /** What is wrong with a document, as the API says it. */
+    static ApiException refused(DomainException e) {
+        return new ApiException(
+                400,
+                "bad-domain",
+                (e.line() > 0 ? "line " + e.line() + ", " : "") + e.path() + ": " + e.reason(),
+                e.remedy());
     }
 
     /** A device with the alias that it has to have. */

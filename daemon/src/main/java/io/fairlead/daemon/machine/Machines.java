@@ -5,6 +5,7 @@ import io.fairlead.daemon.events.EventLog;
 import io.fairlead.daemon.http.ApiException;
 import io.fairlead.daemon.operation.Operation;
 import io.fairlead.daemon.operation.Operations;
+import io.fairlead.daemon.operation.Work;
 import io.fairlead.daemon.store.Change;
 import io.fairlead.daemon.store.StateStore;
 import io.fairlead.node.HostPort;
@@ -175,11 +176,15 @@ public final class Machines implements AutoCloseable {
     /**
      * Defines a machine, or what it shall be at its next start.
      *
-     * @throws DomainException where the document is refused
-     * @throws ApiException where the name is another machine's, or somebody works on it
+     * @throws ApiException where the document is refused, the name is another machine's, or somebody works on it
      */
     public Defined define(String document) throws Exception {
-        Definition definition = Definition.parse(document);
+        Definition definition;
+        try {
+            definition = Definition.parse(document);
+        } catch (DomainException e) {
+            throw Definition.refused(e);
+        }
         String name = definition.domain().name();
         if (name.indexOf('/') >= 0) {
             throw new IllegalArgumentException("machine %s: its name must have no /".formatted(name));
@@ -305,7 +310,7 @@ public final class Machines implements AutoCloseable {
     /** Begins to start it. */
     public Operation start(String name, boolean paused) throws ApiException, IOException {
         ManagedMachine machine = find(name);
-        return operations.begin("start", PREFIX + name, progress -> {
+        return begin("start", PREFIX + name, progress -> {
             starter.start(machine, paused, progress);
             return null;
         });
@@ -314,7 +319,7 @@ public final class Machines implements AutoCloseable {
     /** Begins to ask the guest to shut down; ends when the machine has. */
     public Operation shutdown(String name) throws ApiException, IOException {
         ManagedMachine machine = find(name);
-        return operations.begin("shutdown", PREFIX + name, progress -> {
+        return begin("shutdown", PREFIX + name, progress -> {
             RunningMachine running = running(machine);
             MachinePower.shutdown(running, name, progress);
             starter.ended(machine, running, null);
@@ -325,7 +330,7 @@ public final class Machines implements AutoCloseable {
     /** Begins to have the guest shut down, and to start it again then. */
     public Operation reboot(String name) throws ApiException, IOException {
         ManagedMachine machine = find(name);
-        return operations.begin("reboot", PREFIX + name, progress -> {
+        return begin("reboot", PREFIX + name, progress -> {
             RunningMachine running = running(machine);
             MachinePower.shutdown(running, name, progress);
             starter.ended(machine, running, null);
@@ -337,7 +342,7 @@ public final class Machines implements AutoCloseable {
     /** Begins to end it without asking the guest. */
     public Operation destroy(String name) throws ApiException, IOException {
         ManagedMachine machine = find(name);
-        return operations.begin("destroy", PREFIX + name, _ -> {
+        return begin("destroy", PREFIX + name, _ -> {
             starter.destroy(machine);
             return null;
         });
@@ -360,7 +365,7 @@ public final class Machines implements AutoCloseable {
 
     private Operation command(String name, String kind, String command) throws ApiException, IOException {
         ManagedMachine machine = find(name);
-        return operations.begin(kind, PREFIX + name, _ -> {
+        return begin(kind, PREFIX + name, _ -> {
             var _ = running(machine).execute(command);
             return null;
         });
@@ -369,7 +374,7 @@ public final class Machines implements AutoCloseable {
     /** Begins to plug a device in, of which this is the document; it has it at its next start, too. */
     public Operation attach(String name, String document, Duration guestTimeout) throws ApiException, IOException {
         ManagedMachine machine = find(name);
-        return operations.begin("attach", PREFIX + name, progress -> {
+        return begin("attach", PREFIX + name, progress -> {
             plugging.attach(machine, document, guestTimeout, progress);
             return null;
         });
@@ -378,7 +383,7 @@ public final class Machines implements AutoCloseable {
     /** Begins to take a device out, also of what it shall have at its next start. */
     public Operation detach(String name, String alias, Duration guestTimeout) throws ApiException, IOException {
         ManagedMachine machine = find(name);
-        return operations.begin("detach", PREFIX + name, progress -> {
+        return begin("detach", PREFIX + name, progress -> {
             plugging.detach(machine, alias, guestTimeout, progress);
             return null;
         });
@@ -400,6 +405,17 @@ public final class Machines implements AutoCloseable {
         Node _ = moves.node();
         return operations.begin(
                 "migrate", PREFIX + name, progress -> moves.departure().move(machine, to, plan, progress));
+    }
+
+    /** What is wrong with a document is the user's to know, whenever it is noticed. */
+    private Operation begin(String kind, String object, Work work) throws ApiException, IOException {
+        return operations.begin(kind, object, progress -> {
+            try {
+                return work.run(progress);
+            } catch (DomainException e) {
+                throw Definition.refused(e);
+            }
+        });
     }
 
     /** Lets go of the machines, which run on. */
