@@ -30,6 +30,7 @@ import picocli.CommandLine.Spec;
             EventsCommand.class,
             TopCommand.class,
             BenchCommand.class,
+            LibvirtCommand.class,
             StateCommand.class,
             CertificatesCommand.class,
             TestbedCommand.class,

@@ -191,6 +191,45 @@ record PackageSet(String name, String release, boolean backports, List<String> p
     static final PackageSet LIBVIRT_SCHEMA = new PackageSet(
             "libvirt-schema", "trixie", false, List.of("libvirt-common", "libxml2-utils"), LIBVIRT_ASSUMED);
 
+    /** libvirtd, virsh and the QEMU that they run, whole enough to be a root folder of its own. */
+    static final PackageSet LIBVIRT = new PackageSet(
+            "libvirt",
+            "trixie",
+            false,
+            List.of(
+                    "libvirt-daemon",
+                    "libvirt-daemon-driver-qemu",
+                    "libvirt-clients",
+                    "qemu-system-x86",
+                    "seabios",
+                    "dash",
+                    "coreutils"),
+            Stream.concat(
+                            INSTALLATION_ONLY.stream(),
+                            Stream.of(
+                                    "libsasl2-modules",
+                                    "ucf",
+                                    "debconf-2.0",
+                                    "systemd",
+                                    "systemd-sysv",
+                                    "init",
+                                    "libpam-systemd",
+                                    "dbus",
+                                    "logind",
+                                    "udev",
+                                    "python3",
+                                    "lvm2",
+                                    "dmidecode",
+                                    "gettext-base",
+                                    "netcat-openbsd",
+                                    "parted",
+                                    "polkitd",
+                                    "mdevctl",
+                                    "libvirt-daemon-lock",
+                                    "libvirt-daemon-config-network",
+                                    "libvirt-daemon-config-nwfilter"))
+                    .toList());
+
     PackageSet {
         packages = List.copyOf(packages);
         assumed = List.copyOf(assumed);

@@ -228,6 +228,18 @@ public final class Testbed implements AutoCloseable {
                 "The source of libvirt has no archive in " + folder + ": delete the folder and try again");
     }
 
+    /**
+     * Starts a libvirtd that plays a host of its own; needs root. The caller closes it.
+     *
+     * @param name the host's
+     * @param folder for its files, with a short path; made where it is not there
+     * @param seen folders and files of this machine that it sees, and where
+     */
+    public LibvirtHost startLibvirt(String name, Path folder, Map<Path, Path> seen)
+            throws IOException, InterruptedException {
+        return LibvirtHost.start(store.get(PackageSet.LIBVIRT), name, folder, seen);
+    }
+
     /** The UEFI firmware's code, read only. */
     public Path uefiCode() throws IOException {
         return store.get(PackageSet.USERLAND).file("usr/share/OVMF/OVMF_CODE_4M.fd");

@@ -101,7 +101,7 @@ public final class Lowering {
             throw new DomainException(
                     0, domain.name() + "/" + id, "it is not known what the device is", "have the node resolve it");
         }
-        record(device, source, function);
+        record(device, source, function, attachment);
         switch (attachment) {
             case VdpaAttachment.Shared(VhostUserDevice shared) -> {
                 shares = true;
@@ -248,7 +248,8 @@ public final class Lowering {
                 "libvirt has no element for it: it is in QEMU's arguments, and libvirt neither plugs nor shows it"));
     }
 
-    private void record(Device device, @Nullable VdpaSource source, Address.@Nullable Pci function) {
+    private void record(
+            Device device, @Nullable VdpaSource source, Address.@Nullable Pci function, VdpaAttachment attachment) {
         List<XmlAttribute> attributes = new ArrayList<>();
         attributes.add(attribute("alias", String.valueOf(device.place().alias())));
         attributes.add(attribute("element", device.element()));
@@ -258,6 +259,9 @@ public final class Lowering {
         }
         if (function != null) {
             attributes.add(attribute("function", function.toString()));
+        }
+        if (attachment instanceof VdpaAttachment.Shared(VhostUserDevice shared)) {
+            attributes.add(attribute("socket", shared.socket().toString()));
         }
         records.add(new XmlElement(new XmlName(NAMESPACE, "fairlead", "device"), attributes, List.of(), 0));
     }
