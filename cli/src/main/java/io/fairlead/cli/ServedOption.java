@@ -1,6 +1,8 @@
 package io.fairlead.cli;
 
+import io.fairlead.kernel.vhostvdpa.VhostVdpaManagement;
 import io.fairlead.node.DeviceOption;
+import io.fairlead.vhostuser.client.VhostUserManagement;
 import java.nio.file.Path;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -19,6 +21,9 @@ record ServedOption(
         Map<String, String> attributes) {
     private static final String VDUSE = "vduse";
 
+    /** Of a device of ours: the host's kernel takes rings as large as they are offered. */
+    private static final String VDUSE_QUEUE_SIZE = "256";
+
     /** @throws IllegalArgumentException with what is wrong and what is expected */
     static ServedOption parse(String text) {
         Map<String, String> pairs = DeviceOption.pairs(text);
@@ -34,6 +39,9 @@ record ServedOption(
         int deviceId = DeviceOption.takeDeviceId(pairs, text);
         String name = DeviceOption.take(pairs, "name", text);
         String vduse = DeviceOption.take(pairs, VDUSE, text);
+        if (!pairs.containsKey(VhostUserManagement.BACKEND) && !pairs.containsKey(VhostVdpaManagement.VHOST_VDPA)) {
+            pairs.putIfAbsent("queue-size", VDUSE_QUEUE_SIZE);
+        }
         return new ServedOption(name, deviceId, null, vduse, pairs);
     }
 }

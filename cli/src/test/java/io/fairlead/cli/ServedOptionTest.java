@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 
 import io.fairlead.virtio.DeviceId;
 import java.nio.file.Path;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -20,7 +21,13 @@ class ServedOptionTest {
         assertThat(inKernel.vduse()).isEqualTo("card");
         assertThat(inKernel.name()).isEqualTo("d");
         assertThat(inKernel.deviceId()).isEqualTo(DeviceId.NET);
-        assertThat(inKernel.attributes()).containsOnlyKeys("switch");
+        assertThat(inKernel.attributes()).isEqualTo(Map.of("switch", "s", "queue-size", "256"));
+        assertThat(ServedOption.parse("name=d,type=net,vduse=card,switch=s,queue-size=64")
+                        .attributes())
+                .containsEntry("queue-size", "64");
+        assertThat(ServedOption.parse("name=d,type=net,vduse=card,vhost-vdpa=v0")
+                        .attributes())
+                .containsOnlyKeys("vhost-vdpa");
     }
 
     @ParameterizedTest

@@ -109,9 +109,9 @@ public record KnownDevice(
             case DeviceId.RNG -> VhostUserDevice.of(id, "vhost-user-rng-pci", socket);
             case DeviceId.VSOCK -> VhostUserDevice.of(id, "vhost-user-vsock-pci", socket);
             default ->
-                throw new IllegalArgumentException("device %s: QEMU has no device of its own for the type %s; run the"
-                                .formatted(key, DeviceId.name(deviceId))
-                        + " machine by Fairlead itself");
+                throw new IllegalArgumentException(
+                        "device %s: QEMU has no device of its own for the type %s, and libvirt cannot run the machine"
+                                .formatted(key, DeviceId.name(deviceId)));
         };
     }
 

@@ -20,14 +20,6 @@ public final class LibvirtHook {
 
     private static final String PREPARE = "prepare";
     private static final Duration TIMEOUT = Duration.ofSeconds(5);
-    private static final String SCRIPT = """
-            #!/bin/sh
-            # libvirt's hook for machines with Fairlead's devices, written by: fairlead libvirt hook --install
-            [ "$2" = prepare ] || exit 0
-            domain=$(cat)
-            case $domain in *urn:fairlead:domain:1*) ;; *) exit 0 ;; esac
-            printf '%%s\\n' "$domain" | '%s' libvirt hook "$@"
-            """;
 
     private LibvirtHook() {}
 
@@ -51,7 +43,14 @@ public final class LibvirtHook {
                 "",
                 PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         try {
-            Files.writeString(partial, SCRIPT.formatted(words));
+            Files.writeString(partial, """
+            #!/bin/sh
+            # libvirt's hook for machines with Fairlead's devices, written by: fairlead libvirt hook --install
+            [ "$2" = prepare ] || exit 0
+            domain=$(cat)
+            case $domain in *urn:fairlead:domain:1*) ;; *) exit 0 ;; esac
+            printf '%%s\\n' "$domain" | '%s' libvirt hook "$@"
+            """.formatted(words));
             Files.setPosixFilePermissions(partial, PosixFilePermissions.fromString("rwxr-xr-x"));
             return Files.move(partial, script, StandardCopyOption.ATOMIC_MOVE);
         } finally {

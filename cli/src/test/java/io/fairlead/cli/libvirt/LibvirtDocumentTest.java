@@ -37,9 +37,9 @@ class LibvirtDocumentTest {
     void theHookFindsInTheDocumentWhatWasLowered() throws Exception {
         LibvirtDocument document = LibvirtDocument.of(bytes(DOMAIN), KNOWN::get);
         assertThat(document.xml())
-                .contains("type=\"vhostuser\"", "path=\"/run/fairlead/disk0.sock\"", "dir=\"data\"")
+                .contains("type='vhostuser'", "path='/run/fairlead/disk0.sock'", "dir='data'")
                 .contains("num_queues", "/tmp/s.sock")
-                .doesNotContain("type=\"vdpa\"", "generic-vdpa");
+                .doesNotContain("type='vdpa'", "generic-vdpa");
         assertThat(document.notices()).anyMatch(notice -> notice.meaning().contains("QEMU's arguments"));
         assertThat(LoweredDevice.in(bytes(document.xml())))
                 .containsExactly(

@@ -17,6 +17,12 @@ public record RingSettings(int queueSize, long features) {
     /** Their names, for messages and help texts. */
     public static final String ATTRIBUTES = "queue-size, features";
 
+    /**
+     * The most entries of a queue if nothing else is said: the most that QEMU gives one. Some QEMUs (10.0.13) give them to
+     * every queue, whatever the {@code queue-size} of their device.
+     */
+    public static final int DEFAULT_QUEUE_SIZE = 1024;
+
     private static final String QUEUE_SIZE = "queue-size";
     private static final String FEATURES = "features";
 
@@ -30,6 +36,11 @@ public record RingSettings(int queueSize, long features) {
                     "features: 0x%x lacks VERSION_1 (0x%x), without which no driver can use the device"
                             .formatted(features, Feature.VERSION_1));
         }
+    }
+
+    /** All features, and queues of {@link #DEFAULT_QUEUE_SIZE} entries. */
+    public static RingSettings standard() {
+        return ofSize(DEFAULT_QUEUE_SIZE);
     }
 
     /** All features. */

@@ -73,7 +73,7 @@ public record BlkSettings(
         private boolean direct;
         private boolean locked = true;
         private int queueCount = 1;
-        private int queueSize = 256;
+        private int queueSize = RingSettings.DEFAULT_QUEUE_SIZE;
         private String serial = "";
         private int blockSizeBytes;
         private int physicalBlockSizeBytes;
@@ -122,7 +122,7 @@ public record BlkSettings(
         return edit.done();
     }
 
-    /** A writable, buffered, locked device of one queue of 256 entries. */
+    /** A writable, buffered, locked device of one queue of 1024 entries. */
     public static BlkSettings of(Path path) {
         return new Edit(path).done();
     }

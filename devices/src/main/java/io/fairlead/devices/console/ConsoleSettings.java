@@ -15,13 +15,12 @@ import org.jspecify.annotations.Nullable;
  */
 record ConsoleSettings(@Nullable Path file, @Nullable Path listen, RingSettings rings) {
     static final String ATTRIBUTES = "path, listen, " + RingSettings.ATTRIBUTES;
-    private static final int QUEUE_SIZE = 64;
 
     /** @throws IllegalArgumentException where an attribute is unknown, missing or wrong */
     static ConsoleSettings of(Map<String, String> attributes) {
         Path file = null;
         Path listen = null;
-        RingSettings rings = RingSettings.ofSize(QUEUE_SIZE);
+        RingSettings rings = RingSettings.standard();
         for (Map.Entry<String, String> attribute : attributes.entrySet()) {
             String key = attribute.getKey();
             switch (key) {

@@ -24,7 +24,6 @@ public final class FsType implements SoftwareType {
     public static final String ATTRIBUTES = "path, tag, queues, read-only, cache, locks, xattr, uid-map, gid-map,"
             + " max-inodes, max-handles, max-descriptors, file-handles, export, " + RingSettings.ATTRIBUTES;
 
-    private static final int QUEUE_SIZE = 1024;
     private static final int MAX_INODES = 1 << 20;
     private static final int MAX_HANDLES = 1 << 16;
     private static final int MAX_DESCRIPTORS = 1 << 13;
@@ -95,7 +94,7 @@ public final class FsType implements SoftwareType {
     /** @throws IllegalArgumentException where an attribute is unknown, missing or wrong */
     static FsSettings settings(Map<String, String> attributes) {
         Map<String, String> all = new HashMap<>(DEFAULTS);
-        RingSettings rings = RingSettings.ofSize(QUEUE_SIZE);
+        RingSettings rings = RingSettings.standard();
         for (Map.Entry<String, String> attribute : attributes.entrySet()) {
             String key = attribute.getKey();
             if (RingSettings.has(key)) {

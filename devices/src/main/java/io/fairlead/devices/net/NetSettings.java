@@ -45,7 +45,7 @@ public record NetSettings(
     private static final int MAX_SWITCH_CHARACTERS = 64;
     private static final int MAX_MEGABITS = 1_000_000;
     private static final NetSettings DEFAULTS =
-            new NetSettings("", "", NO_MAC, 1, 0, 10_000, true, 0, true, RingSettings.ofSize(256));
+            new NetSettings("", "", NO_MAC, 1, 0, 10_000, true, 0, true, RingSettings.standard());
 
     /** @throws IllegalArgumentException where a value is not allowed: says which, and what is */
     public NetSettings {

@@ -14,8 +14,6 @@ public final class RngType implements SoftwareType {
     /** The attributes that an entropy device has. */
     public static final String ATTRIBUTES = RingSettings.ATTRIBUTES;
 
-    private static final int QUEUE_SIZE = 64;
-
     /** Knows the type; has no state. */
     public RngType() {}
 
@@ -30,7 +28,7 @@ public final class RngType implements SoftwareType {
     }
 
     static RingSettings settings(Map<String, String> attributes) {
-        RingSettings settings = RingSettings.ofSize(QUEUE_SIZE);
+        RingSettings settings = RingSettings.standard();
         for (Map.Entry<String, String> attribute : attributes.entrySet()) {
             settings = settings.with(attribute.getKey(), attribute.getValue());
         }

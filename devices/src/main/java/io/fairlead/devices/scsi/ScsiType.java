@@ -28,7 +28,6 @@ public final class ScsiType implements SoftwareType {
     public static final String ATTRIBUTES = "lunN (the path of logical unit N), lunN.* (" + LunSettings.ATTRIBUTES
             + "), queues, " + RingSettings.ATTRIBUTES;
 
-    private static final int QUEUE_SIZE = 256;
     private static final String SIZE = "size";
     private static final String READ_ONLY = "read-only";
     private static final String NONE = "none";
@@ -50,7 +49,7 @@ public final class ScsiType implements SoftwareType {
 
     /** @throws IllegalArgumentException where an attribute is unknown, missing or wrong */
     static ScsiSettings settings(Map<String, String> attributes) {
-        RingSettings rings = RingSettings.ofSize(QUEUE_SIZE);
+        RingSettings rings = RingSettings.standard();
         int queues = 1;
         SortedMap<Integer, String> paths = new TreeMap<>();
         SortedMap<Integer, Map<String, String>> details = new TreeMap<>();

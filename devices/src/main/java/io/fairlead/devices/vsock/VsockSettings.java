@@ -20,7 +20,6 @@ record VsockSettings(long cid, Path path, int connections, RingSettings rings) {
     static final String CID = "cid";
     static final String ATTRIBUTES = "cid, path, connections, " + RingSettings.ATTRIBUTES;
 
-    private static final int QUEUE_SIZE = 128;
     private static final int DEFAULT_CONNECTIONS = 256;
     private static final int MAX_CONNECTIONS = 4096;
     private static final long FIRST_CID = 3;
@@ -34,7 +33,7 @@ record VsockSettings(long cid, Path path, int connections, RingSettings rings) {
         long cid = 0;
         Path path = null;
         int connections = DEFAULT_CONNECTIONS;
-        RingSettings rings = RingSettings.ofSize(QUEUE_SIZE);
+        RingSettings rings = RingSettings.standard();
         for (Map.Entry<String, String> attribute : attributes.entrySet()) {
             String key = attribute.getKey();
             String value = attribute.getValue();

@@ -309,7 +309,10 @@ final class SessionRings implements AutoCloseable {
         return EventFd.adopt(fd);
     }
 
-    /** GET_INFLIGHT_FD. */
+    /**
+     * GET_INFLIGHT_FD. There is room for the largest rings that the device takes, whatever was asked for: QEMU asks for its
+     * device's {@code queue-size}, and 10.0.13 starts rings of 1024 entries nevertheless.
+     */
     void answerInflight() throws IOException, ProtocolException {
         Payload.Inflight asked = Payload.Inflight.read(connection.payload());
         if (asked.queueCount() < 1 || asked.queueCount() > vrings.size()) {
@@ -321,8 +324,9 @@ final class SessionRings implements AutoCloseable {
                     .formatted(asked.queueSize(), device.maxQueueSize(0)));
         }
         int replyBytes = (int) connection.payload().byteSize();
-        long byteCount = asked.queueCount() * InflightBuffer.partBytes(asked.queueSize());
-        try (Fd fd = InflightBuffer.create(device.name(), asked.queueCount(), asked.queueSize())) {
+        int roomFor = device.maxQueueSize(0);
+        long byteCount = asked.queueCount() * InflightBuffer.partBytes(roomFor);
+        try (Fd fd = InflightBuffer.create(device.name(), asked.queueCount(), roomFor)) {
             new Payload.Inflight(byteCount, 0, asked.queueCount(), asked.queueSize()).write(connection.replyPayload());
             connection.reply(replyBytes, List.of(fd));
         }

@@ -512,7 +512,8 @@ class VhostUserServerTest {
             byte[] reply = client.ask(Request.GET_INFLIGHT_FD, TestClient.inflight(0, 0, 2, 16));
             assertThat(client.received).hasSize(1);
             ByteBuffer described = ByteBuffer.wrap(reply).order(ByteOrder.nativeOrder());
-            assertThat(described.getLong(0)).isEqualTo(2 * InflightBuffer.partBytes(16));
+            // QEMU 10.0.13 asks for less than its rings need.
+            assertThat(described.getLong(0)).isEqualTo(2 * InflightBuffer.partBytes(disks.disk.maxQueueSize(0)));
             assertThat(client.acknowledged(Request.SET_INFLIGHT_FD, reply, client.received.getFirst()))
                     .isZero();
             DriverQueue queue = client.start(16, FEATURES, QueueState.initial(false));

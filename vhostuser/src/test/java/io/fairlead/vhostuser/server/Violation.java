@@ -44,8 +44,8 @@ enum Violation {
     RING_NEGATIVE("the device has 2", c -> c.send(Request.SET_VRING_NUM, 0, TestClient.state(-1, 16))),
     RING_OF_KICK_OUT_OF_RANGE(
             "the device has 2", c -> c.send(Request.SET_VRING_KICK, 0, TestClient.u64(7), c.kick.fd())),
-    RING_TOO_LARGE("at most 256", c -> c.send(Request.SET_VRING_NUM, 0, TestClient.state(0, 257))),
-    RING_EMPTY("at most 256", c -> c.send(Request.SET_VRING_NUM, 0, TestClient.state(0, 0))),
+    RING_TOO_LARGE("at most 1024", c -> c.send(Request.SET_VRING_NUM, 0, TestClient.state(0, 1025))),
+    RING_EMPTY("at most 1024", c -> c.send(Request.SET_VRING_NUM, 0, TestClient.state(0, 0))),
     RING_SIZE_HUGE("4294967295 entries", c -> c.send(Request.SET_VRING_NUM, 0, TestClient.state(0, -1))),
     RING_PAYLOAD_BITS("unknown bits", c -> c.send(Request.SET_VRING_KICK, 0, TestClient.u64(1L << 32), c.kick.fd())),
     KICK_WITHOUT_DESCRIPTOR("descriptor is missing", c -> c.send(Request.SET_VRING_KICK, 0, TestClient.u64(0))),
@@ -202,7 +202,7 @@ enum Violation {
     INFLIGHT_ASKED_FOR_TOO_MANY(
             "the device has 2", c -> c.send(Request.GET_INFLIGHT_FD, 0, TestClient.inflight(0, 0, 200, 16))),
     INFLIGHT_ASKED_FOR_TOO_LARGE(
-            "at most 256", c -> c.send(Request.GET_INFLIGHT_FD, 0, TestClient.inflight(0, 0, 1, 40000)));
+            "at most 1024", c -> c.send(Request.GET_INFLIGHT_FD, 0, TestClient.inflight(0, 0, 1, 40000)));
 
     final String reason;
     final Deed deed;
