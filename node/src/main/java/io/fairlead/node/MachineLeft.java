@@ -50,7 +50,7 @@ final class MachineLeft {
      * again.
      */
     static Journals open(Path journals) throws IOException {
-        Map<MigrationJournal, FileTime> times = new IdentityHashMap<>();
+        IdentityHashMap<MigrationJournal, FileTime> times = new IdentityHashMap<>();
         for (MigrationJournal journal : MigrationJournal.openAll(journals)) {
             times.put(journal, journal.changedAt());
         }

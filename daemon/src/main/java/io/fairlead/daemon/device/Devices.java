@@ -15,7 +15,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -206,10 +205,7 @@ public final class Devices implements AutoCloseable {
         }
         NodeDevice made = made(device);
         made.change(served, attributes, forced);
-        Map<String, String> all = new LinkedHashMap<>(device.option().attributes());
-        all.putAll(attributes);
-        DeviceOption option = device.option();
-        KeptDevice changed = device.with(new DeviceOption(option.name(), option.deviceId(), option.socket(), all));
+        KeptDevice changed = device.with(served.changed(device.option(), attributes));
         devices.put(name, changed);
         store.commit(Change.ofPut(PREFIX + name, changed.written()));
         ObjectNode json = describe(changed);

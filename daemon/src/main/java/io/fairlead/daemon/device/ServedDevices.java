@@ -122,6 +122,15 @@ public final class ServedDevices implements DeviceMaker, AutoCloseable {
         software.change(entry.device(), attributes, forced);
     }
 
+    /** What a device that took changes is made of the next time. */
+    DeviceOption changed(DeviceOption option, Map<String, String> changes) {
+        return new DeviceOption(
+                option.name(),
+                option.deviceId(),
+                option.socket(),
+                software.changed(option.deviceId(), option.attributes(), changes));
+    }
+
     @Override
     public void follow(String name, Map<String, String> attributes) throws IOException {
         Registry.Entry entry = registry.find(name).orElseThrow();

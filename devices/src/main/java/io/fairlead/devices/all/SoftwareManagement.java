@@ -74,6 +74,11 @@ public final class SoftwareManagement implements Provisioner {
         type(device.deviceId()).change(device, attributes, forced);
     }
 
+    /** See {@link SoftwareType#changed}. */
+    public Map<String, String> changed(int deviceId, Map<String, String> attributes, Map<String, String> changes) {
+        return type(deviceId).changed(attributes, changes);
+    }
+
     /** Changes what another host may change, see {@link SoftwareType#followed}; leaves the rest. */
     public void follow(VdpaDevice device, Map<String, String> attributes) throws IOException {
         SoftwareType type = type(device.deviceId());

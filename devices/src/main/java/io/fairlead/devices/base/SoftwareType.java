@@ -4,6 +4,7 @@ import io.fairlead.vdpa.VdpaDevice;
 import io.fairlead.vdpa.loop.EventLoopGroup;
 import io.fairlead.vdpa.preflight.DeviceProfile;
 import java.io.IOException;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 
@@ -38,6 +39,18 @@ public interface SoftwareType {
      */
     default void change(VdpaDevice device, Map<String, String> attributes, boolean forced) throws IOException {
         throw unchangeable(device, attributes.keySet().iterator().next());
+    }
+
+    /**
+     * What a device that was changed is made of the next time. What a change did to storage is not among it.
+     *
+     * @param attributes that it was made of
+     * @param changes that it took
+     */
+    default Map<String, String> changed(Map<String, String> attributes, Map<String, String> changes) {
+        Map<String, String> all = new LinkedHashMap<>(attributes);
+        all.putAll(changes);
+        return all;
     }
 
     /**

@@ -91,6 +91,12 @@ public final class BlkType implements SoftwareType {
         disk.resize(newBytes);
     }
 
+    /** A disk has its storage's size. */
+    @Override
+    public Map<String, String> changed(Map<String, String> attributes, Map<String, String> changes) {
+        return attributes;
+    }
+
     /** @throws IllegalArgumentException where an attribute is unknown, missing or wrong */
     static BlkSettings settings(Map<String, String> attributes) {
         String path = attributes.get("path");

@@ -128,6 +128,20 @@ public final class ScsiType implements SoftwareType {
         }
     }
 
+    /** Units come and go; those that stay have their storage's size. */
+    @Override
+    public Map<String, String> changed(Map<String, String> attributes, Map<String, String> changes) {
+        Map<String, String> all = new LinkedHashMap<>(attributes);
+        changes.forEach((key, value) -> {
+            if (value.equals(NONE)) {
+                all.keySet().removeIf(old -> old.equals(key) || old.startsWith(key + "."));
+            } else if (!key.endsWith("." + SIZE)) {
+                all.put(key, value);
+            }
+        });
+        return all;
+    }
+
     private static void resize(ScsiDevice scsi, int number, String value, boolean forced) throws IOException {
         String key = "lun%d.%s".formatted(number, SIZE);
         long newBytes = value.equals("storage") ? scsi.units().presentBytes(number) : AttributeValue.bytes(key, value);
