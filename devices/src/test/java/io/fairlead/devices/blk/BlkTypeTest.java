@@ -257,4 +257,10 @@ class BlkTypeTest {
         BlkConfig.CAPACITY_SECTORS.write(MemorySegment.ofArray(bytes), sectors);
         return Octets.of(bytes);
     }
+
+    @Test
+    void aDiskThatWasResizedIsMadeOfWhatItWasMadeOf() {
+        Map<String, String> made = Map.of("path", "/images/a", "queues", "2");
+        assertThat(new BlkType().changed(made, Map.of("size", "2G"))).isEqualTo(made);
+    }
 }

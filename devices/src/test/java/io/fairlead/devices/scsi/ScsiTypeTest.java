@@ -164,4 +164,12 @@ class ScsiTypeTest {
                     .hasMessageContaining("no lun7");
         }
     }
+
+    @Test
+    void unitsThatCameAndWentAreRemembered() {
+        Map<String, String> made = Map.of("lun0", "/a", "lun1", "/b", "lun1.serial", "B", "lun10", "/c");
+        assertThat(new ScsiType()
+                        .changed(made, Map.of("lun0.size", "2G", "lun1", "none", "lun2", "/d", "lun0.read-only", "on")))
+                .isEqualTo(Map.of("lun0", "/a", "lun10", "/c", "lun2", "/d", "lun0.read-only", "on"));
+    }
 }
