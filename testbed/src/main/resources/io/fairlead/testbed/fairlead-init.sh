@@ -14,7 +14,7 @@ ip link set lo up 2>/dev/null
 case " $(cat /proc/cmdline) " in
 *' fairlead.login '*)
     # A guest to look around in, at its first serial port. Who logs in as root needs no password.
-    modprobe -a button evdev
+    modprobe -a button evdev sd_mod virtiofs
     sed -i 's/^root:x:/root::/' /etc/passwd
     busybox acpid -l /dev/null -p /run/acpid.pid
     busybox hostname guest
