@@ -208,6 +208,7 @@ class DaemonMoveTest {
             beta.startAgain();
             awaitBeats(beta);
 
+            assertThat(beta.get("/v1/devices/disk1").path("owner").asString()).isEqualTo("machine");
             JsonNode back = moved(beta, alpha);
             Lab.report("back: %s", back.path("result"));
             isAway(beta);

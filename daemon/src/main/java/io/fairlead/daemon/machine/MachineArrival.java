@@ -226,7 +226,6 @@ final class MachineArrival {
     private void undo(ManagedMachine arriving) throws IOException {
         starter.end(arriving);
         starter.giveBack(arriving);
-        devices.left(arriving.name());
         machines.remove(arriving);
     }
 }

@@ -183,7 +183,6 @@ final class MachineDeparture {
         String name = machine.name();
         starter.end(machine);
         starter.giveBack(machine);
-        devices.left(name);
         machines.remove(machine);
         LOG.info("machine {} runs at {}", name, to == null ? "another host" : to);
     }

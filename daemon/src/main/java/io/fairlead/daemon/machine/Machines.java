@@ -47,6 +47,7 @@ public final class Machines implements AutoCloseable {
     private final StateStore store;
     private final EventLog events;
     private final Operations operations;
+    private final Devices devices;
     private final Path folders;
     private final MachineStart starter;
     private final MachineDevices plugging;
@@ -80,6 +81,7 @@ public final class Machines implements AutoCloseable {
         this.store = store;
         this.events = events;
         this.operations = operations;
+        this.devices = devices;
         this.folders = folders;
         Files.createDirectories(folders);
         starter = new MachineStart(this, devices, qemu);
@@ -238,12 +240,13 @@ public final class Machines implements AutoCloseable {
         machines.put(kept.name(), machine);
     }
 
-    /** One less: it does not run, and nothing is kept of it. */
+    /** One less: it does not run, and nothing is kept of it, nor of what came with it. */
     void remove(ManagedMachine machine) throws IOException {
         store.commit(Change.ofDelete(PREFIX + machine.name()));
         synchronized (this) {
             machines.remove(machine.name(), machine);
         }
+        devices.left(machine.name());
         folder(machine.kept()).remove();
     }
 
