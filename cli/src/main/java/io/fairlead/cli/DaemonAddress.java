@@ -38,6 +38,10 @@ final class DaemonAddress {
         return before;
     }
 
+    String address() {
+        return address;
+    }
+
     ApiClient open() throws IOException {
         return connector.connect(address, certificates);
     }

@@ -24,6 +24,11 @@ final class DaemonMixin {
         return at.open();
     }
 
+    /** Where the daemon is looked for. */
+    String address() {
+        return at.address();
+    }
+
     boolean json() {
         return json;
     }

@@ -1,8 +1,10 @@
 package io.fairlead.cli;
 
+import io.fairlead.cli.libvirt.DaemonInventory;
 import io.fairlead.cli.libvirt.KnownDevice;
 import io.fairlead.cli.libvirt.LibvirtDocument;
 import io.fairlead.cli.libvirt.LibvirtHook;
+import io.fairlead.daemon.client.ApiClient;
 import io.fairlead.qemu.domain.DomainException;
 import io.fairlead.qemu.domain.xml.XmlParser;
 import java.io.IOException;
@@ -13,7 +15,10 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -30,6 +35,8 @@ import tools.jackson.databind.node.ObjectNode;
         synopsisSubcommandLabel = "COMMAND",
         footer = {"", "A session stands in docs/libvirt.md."})
 final class LibvirtCommand implements Runnable {
+    private static final Logger LOG = LoggerFactory.getLogger(LibvirtCommand.class);
+
     @Spec
     @SuppressWarnings("NullAway.Init") // picocli sets it before run
     private CommandSpec spec;
@@ -44,7 +51,7 @@ final class LibvirtCommand implements Runnable {
             description = {
                 "Print a machine's document as stock libvirt 11 takes it: vDPA devices become vhost-user disks, network"
                         + " cards and file systems, or arguments for QEMU.",
-                "What the user should know goes to standard error."
+                "What the user should know goes to standard error, or with --json into the answer."
             },
             mixinStandardHelpOptions = true,
             footerHeading = "%nExample:%n",
@@ -57,6 +64,7 @@ final class LibvirtCommand implements Runnable {
                             description = {
                                 "What a device is, by what the document calls it (a name, a path, a PCI function): "
                                         + KnownDevice.FORM
+                                        + ". Others are looked up at this host's daemon."
                             })
                     @Nullable
                     List<String> devices,
@@ -66,7 +74,7 @@ final class LibvirtCommand implements Runnable {
                             defaultValue = "/run/fairlead",
                             description = "Where devices are served, as NAME.sock. Default: ${DEFAULT-VALUE}.")
                     Path sockets,
-            @Option(names = "--json", description = "Print JSON: the document and the notices.") boolean json)
+            @Mixin DaemonMixin daemon)
             throws IOException {
         Map<String, KnownDevice> known = new HashMap<>();
         for (String text : devices == null ? List.<String>of() : devices) {
@@ -77,11 +85,14 @@ final class LibvirtCommand implements Runnable {
         }
         LibvirtDocument lowered;
         try {
-            lowered = LibvirtDocument.of(read(file), known::get);
+            lowered = LibvirtDocument.of(read(file), key -> {
+                KnownDevice said = known.get(key);
+                return said == null ? ask(daemon).known(key) : said;
+            });
         } catch (DomainException e) {
             throw new IOException("%s: %s".formatted(file, e.getMessage()), e);
         }
-        if (json) {
+        if (daemon.json()) {
             ObjectNode node = new JsonMapper().createObjectNode().put("xml", lowered.xml());
             var list = node.putArray("notices");
             lowered.notices()
@@ -95,6 +106,16 @@ final class LibvirtCommand implements Runnable {
             System.out.print(lowered.xml());
         }
         return 0;
+    }
+
+    /** The devices of the daemon, or none where no daemon is there. */
+    private static DaemonInventory ask(DaemonMixin daemon) {
+        try (ApiClient client = daemon.open()) {
+            return DaemonInventory.of(client);
+        } catch (IOException e) {
+            LOG.debug("no daemon is asked: {}", e.getMessage());
+            return DaemonInventory.NONE;
+        }
     }
 
     /** All of it, and no more than shows that it is too large. */
@@ -134,17 +155,18 @@ final class LibvirtCommand implements Runnable {
                             paramLabel = "PATH",
                             description = "The fairlead command that the hook calls. Default: this one.")
                     @Nullable
-                    Path program)
+                    Path program,
+            @Mixin DaemonMixin daemon)
             throws IOException {
         if (folder != null) {
-            System.out.println(LibvirtHook.install(folder, program != null ? program : ownProgram()));
+            System.out.println(LibvirtHook.install(folder, program != null ? program : ownProgram(), daemon.address()));
             return 0;
         }
         if (domain == null || operation == null) {
             throw new ParameterException(
                     spec.commandLine().getSubcommands().get("hook"), "DOMAIN and OPERATION, or --install, are missing");
         }
-        LibvirtHook.run(domain, operation, System.in);
+        LibvirtHook.run(domain, operation, System.in, () -> ask(daemon));
         return 0;
     }
 

@@ -34,7 +34,7 @@ class LibvirtTest {
             <domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
               <name>%1$s</name>
               <memory unit='MiB'>192</memory>
-              <vcpu>1</vcpu>
+              <vcpu>2</vcpu>
               <cpu mode='maximum'><feature policy='disable' name='la57'/></cpu>
               <os><type arch='x86_64' machine='pc-q35-10.0'>hvm</type>
                 <kernel>%2$s</kernel><initrd>%3$s</initrd>

@@ -14,7 +14,8 @@ import org.jspecify.annotations.Nullable;
  * @param key what a document calls it
  * @param deviceId virtio device id
  * @param socket where it is served
- * @param queues request queues of a disk, a SCSI host or a file system, pairs of a network card; 0 for QEMU's default
+ * @param queues request queues of a disk, a SCSI host or a file system, pairs of a network card; QEMU would take one for
+ *     each processor, and fail where the device has fewer
  * @param tag of a shared file system; null for the device's name
  * @param mac of a network card; null where QEMU or libvirt shall choose
  */
@@ -35,7 +36,7 @@ public record KnownDevice(
             "NAME=TYPE[,socket=PATH][,queues=N][,tag=TAG][,mac=ADDRESS], with blk, net, scsi, fs, rng or vsock as type";
 
     public KnownDevice {
-        if (queues < 0 || queues > MAX_QUEUES) {
+        if (queues < 1 || queues > MAX_QUEUES) {
             throw new IllegalArgumentException("%s: queues are 1 to %d".formatted(key, MAX_QUEUES));
         }
         if (socket.toString().length() > 107 || !socket.isAbsolute()) {
@@ -74,12 +75,23 @@ public record KnownDevice(
 
     private static int number(String text, @Nullable String queues) {
         if (queues == null) {
-            return 0;
+            return 1;
         }
         OptionalInt value =
                 queues.matches("[1-9][0-9]{0,3}") ? OptionalInt.of(Integer.parseInt(queues)) : OptionalInt.empty();
         return value.orElseThrow(() -> new IllegalArgumentException(
                 "device '%s': queues=%s is not 1 to %d".formatted(text, queues, MAX_QUEUES)));
+    }
+
+    /** How many queues for requests, or pairs, a device has that has so many queues in all. */
+    static int requestQueues(int deviceId, int queueCount) {
+        int count = switch (deviceId) {
+            case DeviceId.NET -> queueCount / 2;
+            case DeviceId.SCSI -> queueCount - 2;
+            case DeviceId.FS -> queueCount - 1;
+            default -> queueCount;
+        };
+        return Math.max(1, count);
     }
 
     /** The last part of a path; a PCI function's colons stay. */
@@ -96,16 +108,16 @@ public record KnownDevice(
     public VhostUserDevice model(String id) {
         return switch (deviceId) {
             case DeviceId.BLOCK ->
-                queues(VhostUserDevice.blk(id, socket), "num-queues").withReconnectMillis(RECONNECT_MILLIS);
+                VhostUserDevice.blk(id, socket).with("num-queues", queues).withReconnectMillis(RECONNECT_MILLIS);
             case DeviceId.NET -> {
                 VhostUserDevice net = VhostUserDevice.net(id, socket).withReconnectMillis(RECONNECT_MILLIS);
                 VhostUserDevice paired = queues > 1 ? net.withQueuePairs(queues) : net;
                 yield mac == null ? paired : paired.with("mac", mac);
             }
             case DeviceId.SCSI ->
-                queues(VhostUserDevice.scsi(id, socket), "num_queues").withReconnectMillis(RECONNECT_MILLIS);
+                VhostUserDevice.scsi(id, socket).with("num_queues", queues).withReconnectMillis(RECONNECT_MILLIS);
             case DeviceId.FS ->
-                queues(VhostUserDevice.fs(id, socket, tag != null ? tag : name(key)), "num-request-queues");
+                VhostUserDevice.fs(id, socket, tag != null ? tag : name(key)).with("num-request-queues", queues);
             case DeviceId.RNG -> VhostUserDevice.of(id, "vhost-user-rng-pci", socket);
             case DeviceId.VSOCK -> VhostUserDevice.of(id, "vhost-user-vsock-pci", socket);
             default ->
@@ -113,9 +125,5 @@ public record KnownDevice(
                         "device %s: QEMU has no device of its own for the type %s, and libvirt cannot run the machine"
                                 .formatted(key, DeviceId.name(deviceId)));
         };
-    }
-
-    private VhostUserDevice queues(VhostUserDevice device, String property) {
-        return queues == 0 ? device : device.with(property, queues);
     }
 }

@@ -13,12 +13,12 @@ import io.fairlead.qemu.domain.command.DomainPlan;
 import io.fairlead.qemu.domain.command.VdpaAttachment;
 import io.fairlead.qemu.domain.format.DomainXml;
 import io.fairlead.qemu.domain.lower.Lowering;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,6 +30,18 @@ public record LibvirtDocument(String xml, List<Notice> notices) {
     /** What is written is the same for all that Fairlead knows, 10.0 to 11.1. */
     private static final QemuVersion QEMU = new QemuVersion(10, 0, 0);
 
+    /** Tells what devices are. */
+    @FunctionalInterface
+    public interface Known {
+        /**
+         * A device by what the document calls it; null where it is not known.
+         *
+         * @throws IOException where it cannot be asked
+         */
+        @Nullable
+        KnownDevice device(String key) throws IOException;
+    }
+
     public LibvirtDocument {
         notices = List.copyOf(notices);
     }
@@ -37,11 +49,9 @@ public record LibvirtDocument(String xml, List<Notice> notices) {
     /**
      * Lowers a document.
      *
-     * @param known tells of a device what it is, by what the document calls it; null where it is not known
      * @throws DomainException where the document is wrong or a device is not known
      */
-    public static LibvirtDocument of(byte[] document, Function<String, @Nullable KnownDevice> known)
-            throws DomainException {
+    public static LibvirtDocument of(byte[] document, Known known) throws DomainException, IOException {
         DomainXml.Parsed parsed = DomainXml.parse(document);
         DomainPlan.Planned planned = DomainPlan.complete(parsed.domain(), DomainPlan.SPARE_PORTS);
         List<Notice> notices = new ArrayList<>(parsed.notices());
@@ -51,8 +61,8 @@ public record LibvirtDocument(String xml, List<Notice> notices) {
         return new LibvirtDocument(DomainXml.print(lowered.domain()), notices);
     }
 
-    private static Map<String, VdpaAttachment> attachments(Domain domain, Function<String, @Nullable KnownDevice> known)
-            throws DomainException {
+    private static Map<String, VdpaAttachment> attachments(Domain domain, Known known)
+            throws DomainException, IOException {
         Map<String, VdpaAttachment> attachments = new HashMap<>();
         for (Device device : domain.devices()) {
             String id = String.valueOf(device.place().alias());
@@ -69,16 +79,15 @@ public record LibvirtDocument(String xml, List<Notice> notices) {
         return attachments;
     }
 
-    private static VdpaAttachment shared(
-            Domain domain, String id, String key, Function<String, @Nullable KnownDevice> known)
-            throws DomainException {
-        KnownDevice device = known.apply(key);
+    private static VdpaAttachment shared(Domain domain, String id, String key, Known known)
+            throws DomainException, IOException {
+        KnownDevice device = known.device(key);
         if (device == null) {
             throw new DomainException(
                     0,
                     domain.name() + "/" + id,
                     "it is not known what the device " + key + " is",
-                    "say it: --device " + key + "=TYPE");
+                    "say it: --device " + key + "=TYPE, or give it to this host's daemon");
         }
         return new VdpaAttachment.Shared(device.model(id));
     }

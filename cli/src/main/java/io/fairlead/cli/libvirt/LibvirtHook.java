@@ -9,6 +9,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.List;
+import java.util.function.Supplier;
 
 /**
  * What libvirt's hook does: before a machine starts, or comes in by a migration, each of its devices has to be there. It never
@@ -28,10 +30,14 @@ public final class LibvirtHook {
      *
      * @param folder libvirt's {@value #FOLDER}, made where it is not there
      * @param program the fairlead command
+     * @param daemon the address of this host's daemon
      * @return the script
      */
-    public static Path install(Path folder, Path program) throws IOException {
+    public static Path install(Path folder, Path program, String daemon) throws IOException {
         String words = program.toString();
+        if (daemon.contains("'")) {
+            throw new IOException("the address %s cannot be written into a script".formatted(daemon));
+        }
         if (!program.isAbsolute() || words.contains("'") || !Files.isExecutable(program)) {
             throw new IOException(
                     "%s cannot be called by libvirt: give the path of the fairlead command".formatted(program));
@@ -49,8 +55,8 @@ public final class LibvirtHook {
             [ "$2" = prepare ] || exit 0
             domain=$(cat)
             case $domain in *urn:fairlead:domain:1*) ;; *) exit 0 ;; esac
-            printf '%%s\\n' "$domain" | '%s' libvirt hook "$@"
-            """.formatted(words));
+            printf '%%s\\n' "$domain" | '%s' libvirt hook --connect '%s' "$@"
+            """.formatted(words, daemon));
             Files.setPosixFilePermissions(partial, PosixFilePermissions.fromString("rwxr-xr-x"));
             return Files.move(partial, script, StandardCopyOption.ATOMIC_MOVE);
         } finally {
@@ -63,18 +69,22 @@ public final class LibvirtHook {
      *
      * @param operation as {@code prepare}; others need nothing
      * @param document gives the machine's
+     * @param daemon asked for what it says of its devices, for machines alone that have some
      * @throws IOException where the machine cannot start; libvirt shows the message
      */
-    public static void run(String domain, String operation, InputStream document) throws IOException {
+    public static void run(String domain, String operation, InputStream document, Supplier<DaemonInventory> daemon)
+            throws IOException {
         if (!operation.equals(PREPARE)) {
             return;
         }
         byte[] bytes = document.readNBytes(XmlParser.MAX_BYTES + 1);
         try {
-            for (LoweredDevice device : LoweredDevice.in(bytes)) {
-                if (!device.socket().isEmpty()) {
-                    check(domain, device);
-                }
+            List<LoweredDevice> served = LoweredDevice.in(bytes).stream()
+                    .filter(device -> !device.socket().isEmpty())
+                    .toList();
+            DaemonInventory known = served.isEmpty() ? DaemonInventory.NONE : daemon.get();
+            for (LoweredDevice device : served) {
+                check(domain, device, known);
             }
         } catch (XmlException e) {
             throw new IOException(
@@ -83,8 +93,9 @@ public final class LibvirtHook {
         }
     }
 
-    private static void check(String domain, LoweredDevice device) throws IOException {
+    private static void check(String domain, LoweredDevice device, DaemonInventory known) throws IOException {
         try {
+            known.check(device.socket());
             SocketProbe.check(Path.of(device.socket()), TIMEOUT);
         } catch (IOException e) {
             throw new IOException(

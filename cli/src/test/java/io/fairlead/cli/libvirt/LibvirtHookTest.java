@@ -41,16 +41,16 @@ class LibvirtHookTest {
 
     @Test
     void aMachineWhoseDeviceIsNotServedIsRefused() throws Exception {
-        assertThatThrownBy(() -> LibvirtHook.run("vm0", "prepare", document()))
+        assertThatThrownBy(() -> LibvirtHook.run("vm0", "prepare", document(), () -> DaemonInventory.NONE))
                 .isInstanceOf(IOException.class)
                 .hasMessage("machine vm0: device disk0 (ua-0): there is no socket %s; start what serves it", socket());
         try (ServerSocketChannel server = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
             var _ = server.bind(UnixDomainSocketAddress.of(socket()));
         }
         // Its process is gone and the name is left.
-        assertThatThrownBy(() -> LibvirtHook.run("vm0", "prepare", document()))
+        assertThatThrownBy(() -> LibvirtHook.run("vm0", "prepare", document(), () -> DaemonInventory.NONE))
                 .hasMessageContaining("nobody listens at " + socket());
-        LibvirtHook.run("vm0", "release", document());
+        LibvirtHook.run("vm0", "release", document(), () -> DaemonInventory.NONE);
     }
 
     @Test
@@ -58,7 +58,7 @@ class LibvirtHookTest {
         try (ServerSocketChannel server = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
             var _ = server.bind(UnixDomainSocketAddress.of(socket()));
             Thread answering = Thread.startVirtualThread(() -> answer(server));
-            LibvirtHook.run("vm0", "prepare", document());
+            LibvirtHook.run("vm0", "prepare", document(), () -> DaemonInventory.NONE);
             answering.join();
         }
     }
@@ -93,7 +93,8 @@ class LibvirtHookTest {
                         "vm0",
                         "prepare",
                         new ByteArrayInputStream(
-                                "<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>".getBytes(StandardCharsets.UTF_8))))
+                                "<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>".getBytes(StandardCharsets.UTF_8)),
+                        () -> DaemonInventory.NONE))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("machine vm0: its document cannot be read");
     }
@@ -103,15 +104,15 @@ class LibvirtHookTest {
     void theScriptCallsTheProgramForOurMachinesAlone() throws Exception {
         Path program = Files.writeString(folder.resolve("program"), "#!/bin/sh\ncat >\"$0.in\"\necho \"$@\"\nexit 3\n");
         Path _ = Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwxr-xr-x"));
-        Path script = LibvirtHook.install(folder.resolve("hooks"), program);
+        Path script = LibvirtHook.install(folder.resolve("hooks"), program, "/tmp/d");
         assertThat(Files.getPosixFilePermissions(script)).isEqualTo(PosixFilePermissions.fromString("rwxr-xr-x"));
         String ours = new String(document().readAllBytes(), StandardCharsets.UTF_8);
 
-        assertThat(run(script, ours, "prepare")).isEqualTo("3 libvirt hook vm0 prepare begin -");
+        assertThat(run(script, ours, "prepare")).isEqualTo("3 libvirt hook --connect /tmp/d vm0 prepare begin -");
         assertThat(Files.readString(folder.resolve("program.in")).strip()).isEqualTo(ours.strip());
         assertThat(run(script, "<domain/>", "prepare")).isEqualTo("0 ");
         assertThat(run(script, ours, "started")).isEqualTo("0 ");
-        assertThatThrownBy(() -> LibvirtHook.install(folder, Path.of("fairlead")))
+        assertThatThrownBy(() -> LibvirtHook.install(folder, Path.of("fairlead"), "/tmp/d"))
                 .hasMessageContaining("give the path");
     }
 

@@ -76,6 +76,11 @@ public record Disk(
     public record Tuning(Cache cache, Io io, Discard discard, int queues) {
         /** All as QEMU chooses. */
         public static final Tuning DEFAULT = new Tuning(Cache.DEFAULT, Io.DEFAULT, Discard.DEFAULT, 0);
+
+        /** The same with so many queues. */
+        public Tuning withQueues(int value) {
+            return new Tuning(cache, io, discard, value);
+        }
     }
 
     public Disk {
@@ -90,6 +95,12 @@ public record Disk(
     @Override
     public Disk withPlace(Place value) {
         return new Disk(kind, source, format, target, bus, readOnly, shareable, serial, tuning, limits, value, kept);
+    }
+
+    /** The same with so many queues. */
+    public Disk withQueues(int queues) {
+        Tuning value = tuning.withQueues(queues);
+        return new Disk(kind, source, format, target, bus, readOnly, shareable, serial, value, limits, place, kept);
     }
 
     /** The same with another source. */

@@ -144,8 +144,10 @@ public final class Lowering {
         Place place = device.place();
         if (shared.driver().startsWith("vhost-user-blk")) {
             refuseUnless(device, device instanceof Disk || isHostDevice(device), "a disk");
+            int queues = Integer.parseInt(shared.properties().getOrDefault("num-queues", "0"));
             if (device instanceof Disk disk) {
-                return Optional.of(disk.withSource(new DiskSource.VhostUser(socket, seconds)));
+                Disk lowered = disk.withSource(new DiskSource.VhostUser(socket, seconds));
+                return Optional.of(disk.tuning().queues() > 0 ? lowered : lowered.withQueues(queues));
             }
             return Optional.of(new Disk(
                     Disk.Kind.DISK,
@@ -156,7 +158,7 @@ public final class Lowering {
                     false,
                     false,
                     null,
-                    Disk.Tuning.DEFAULT,
+                    Disk.Tuning.DEFAULT.withQueues(queues),
                     Map.of(),
                     place,
                     Kept.NOTHING));

@@ -41,15 +41,19 @@ class LoweringTest {
 
     @Test
     void kindsThatLibvirtKnowsBecomeItsElements() throws DomainException {
-        assertThat(DomainXml.print(lower(HOSTDEV.formatted("blk-a"), shared(VhostUserDevice.blk("ua-x", SOCKET)))
+        assertThat(DomainXml.print(lower(
+                                HOSTDEV.formatted("blk-a"),
+                                shared(VhostUserDevice.blk("ua-x", SOCKET).with("num-queues", 3)))
                         .domain()))
                 .contains("<disk type='vhostuser' device='disk'>")
+                .contains("<driver type='raw' queues='3'/>")
                 .contains("<source type='unix' path='/run/fairlead/d.sock'/>")
                 .contains("<target dev='vda' bus='virtio'/>")
                 .contains("<alias name='ua-x'/>")
                 .contains("<access mode='shared'/>")
                 .contains("<source type='memfd'/>")
-                .contains("<fairlead:device alias='ua-x' element='hostdev' dev='blk-a' mode='managed'/>");
+                .contains("<fairlead:device alias='ua-x' element='hostdev' dev='blk-a' mode='managed'"
+                        + " socket='/run/fairlead/d.sock'/>");
         assertThat(DomainXml.print(lower(
                                 HOSTDEV.formatted("net-a"),
                                 shared(VhostUserDevice.net("ua-x", SOCKET)
